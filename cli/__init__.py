@@ -1,0 +1,1 @@
+"""The face: Typer commands and Rich screens."""

@@ -1,0 +1,1 @@
+"""The supervision tree on Ray: start, watch, kill, adopt, promote."""

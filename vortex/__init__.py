@@ -1,0 +1,1 @@
+"""VORTEX-7: the pure trading core and its adapters. Knows nothing of Ray."""

@@ -1,0 +1,1 @@
+"""The edge ring: Binance, PostgreSQL, Redis, embedded servers, recorded files."""

@@ -1,0 +1,1 @@
+"""The nouns of the house: frozen messages that every other room speaks."""

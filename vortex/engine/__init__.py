@@ -1,0 +1,1 @@
+"""The pure brains that actors host: symbol, executor, breaker."""

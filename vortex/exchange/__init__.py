@@ -1,0 +1,1 @@
+"""The simulated exchange: matching, account, market, faults. Shares no decision code with the trader."""

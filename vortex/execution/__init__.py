@@ -1,0 +1,1 @@
+"""S3: order and position state machines, client order ids, fencing, throttling."""

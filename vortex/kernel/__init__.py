@@ -1,0 +1,1 @@
+"""Tools that know nothing of trading: time, chance, errors, state machines, order of messages."""

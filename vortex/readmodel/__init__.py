@@ -1,0 +1,1 @@
+"""What people see: views built from what the engines report."""

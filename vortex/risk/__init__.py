@@ -1,0 +1,1 @@
+"""S2: sizing, levels, the gate and the circuit breakers."""

@@ -1,0 +1,1 @@
+"""The whole house in one process under virtual time, with seeded faults and an oracle."""

@@ -1,0 +1,1 @@
+"""OTP supervision as pure data and functions: specs, restart policy, liveness, tree."""
