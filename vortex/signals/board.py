@@ -1,0 +1,292 @@
+"""One symbol's signals: takes market messages in, lets engines be read out as the house's own messages."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vortex.domain.instruments import Instrument
+from vortex.domain.market import Candle, Interval, MarketMessage, Trade
+from vortex.domain.signals import Direction, Engine, Signal
+from vortex.market.layout import Refusal
+from vortex.signals.advance import GATE, advance, judge_at
+from vortex.signals.correlation import CorrelationWatch
+from vortex.signals.events import EventRows, rows_of
+from vortex.signals.layout import STATE, params_of
+from vortex.signals.readout import SignalReader
+from vortex.signals.regime import Regime
+from vortex.signals.settings import SignalSettings
+
+NO_WATCH_HIGH = float("inf")
+
+
+class SignalBoard:
+    """Market state and engines of one symbol.
+
+    Live feeding applies one message at a time; replay applies arrays. Both run the same kernel, so both say the same.
+    `reasons` of the last call is a mask of GATE (the score is worth a decision), TIMER and TOUCH.
+    """
+
+    def __init__(self, settings: SignalSettings, instrument: Instrument) -> None:
+        self.settings = settings
+        self.instrument = instrument
+        self._state: NDArray[np.void] = np.zeros(1, STATE)
+        self._params = params_of(settings)
+        self._row = EventRows(1)
+        self._reader = SignalReader(self._state, settings)
+        self._watch = CorrelationWatch(settings.correlation)
+        self._reset()
+
+    def _reset(self) -> None:
+        self._state[:] = np.zeros(1, STATE)
+        state = self._state[0]
+        for k, frame in enumerate(state["frames"]):
+            frame["interval_ms"] = (60_000, 180_000, 300_000, 900_000)[k]
+        cycle, base = state["cycle"], self.settings.cycle
+        cycle["weight"] = (base.weight_1, base.weight_2, base.weight_3, base.weight_4)
+        cycle["reliability"] = 1.0
+        cycle["watch_high"] = NO_WATCH_HIGH
+        state["regime"]["weight"] = cycle["weight"] / cycle["weight"].sum()
+        state["indicators"]["vwap_day"] = -1
+
+    # Feeding
+
+    def apply(self, message: MarketMessage) -> int:
+        """Take one message; the mask of reasons to look, 0 for none. What cannot be true is counted and ignored."""
+        if isinstance(message, Candle) and self._watch.concerns(message.symbol):
+            self._watch.take(message)
+        if message.symbol != self.instrument.symbol:
+            return 0
+        self._row.put(0, message)
+        return self._apply_row()
+
+    def tick(self, now_ms: int) -> int:
+        """Let time pass (exchange clock, ms); the mask of reasons to look."""
+        self._row.put_clock(0, now_ms)
+        return self._apply_row()
+
+    def apply_batch(
+        self,
+        events: NDArray[np.void],
+        books: NDArray[np.float64],
+        candles: NDArray[np.void] | None = None,
+        start: int = 0,
+    ) -> int:
+        """Consume events of this symbol from `start` to the next interesting moment; the next index to start from.
+
+        Arrays must be contiguous and writable; `self.reasons` says why it stopped.
+        """
+        table = self._row.candles if candles is None else candles
+        assert all(rows.flags.carray for rows in (events, books, table)), "kernels read plain writable arrays only"
+        return int(advance(self._state, self._params, events, books, table, start))
+
+    def _apply_row(self) -> int:
+        row = self._row
+        reasons = 0
+        at = 0
+        while at < 1:
+            at = advance(self._state, self._params, row.events, row.books, row.candles, 0)
+            reasons |= int(self._state[0]["cycle"]["reasons"])
+        return reasons
+
+    def warm_up(
+        self, candles: Sequence[Candle], trades: Sequence[Trade] = (), polls: Iterable[MarketMessage] = ()
+    ) -> None:
+        """Rebuild from REST history after a start or a gap (E0-5). What was learned, counted or watched stays.
+
+        Candles of the reference symbols are taken too. Each sequence may come in any order.
+        """
+        own = sorted(
+            (c for c in candles if c.symbol == self.instrument.symbol),
+            key=lambda c: (c.open_ms + c.interval.ms, c.interval.ms),
+        )
+        for candle in sorted(candles, key=lambda c: c.open_ms):
+            self._watch.take(candle)
+        kept = self._state[0]["cycle"].copy()
+        best = self._state[0]["book"].copy()
+        self._reset()
+        cycle = self._state[0]["cycle"]
+        for name in ("weight", "reliability", "watch_low", "watch_high", "due_ms", "refused"):
+            cycle[name] = kept[name]
+        for name in ("best_ms", "best_bid", "best_ask"):
+            self._state[0]["book"][name] = best[name]
+        history = rows_of(own)
+        if own:
+            history.events["ts_ms"] = own[-1].ts_ms  # one moment, so that no cycles run over the past
+        self._feed(history)
+        moments: list[MarketMessage] = [*sorted(trades, key=lambda t: t.agg_id), *polls]
+        self._feed(rows_of(sorted(moments, key=lambda m: m.ts_ms)))
+
+    def _feed(self, rows: EventRows) -> None:
+        at = 0
+        while at < len(rows.events):
+            at = self.apply_batch(rows.events, rows.books, rows.candles, at)
+
+    # Reading
+
+    @property
+    def reasons(self) -> int:
+        """Why the last call stopped: GATE, TIMER, TOUCH or nothing."""
+        return int(self._state[0]["cycle"]["reasons"])
+
+    @property
+    def now_ms(self) -> int:
+        """Newest time seen."""
+        return int(self._state[0]["cycle"]["now_ms"])
+
+    @property
+    def cycle_ms(self) -> int:
+        """The instant at which engines and score were judged last: the time to decide at."""
+        return int(self._state[0]["cycle"]["score_ms"])
+
+    @property
+    def score(self) -> float:
+        """The last cycle's final score (S1-1)."""
+        return float(self._state[0]["cycle"]["score"])
+
+    @property
+    def score_jump(self) -> float:
+        """Largest difference of scores within the last 500 ms (S1-2)."""
+        return float(self._state[0]["cycle"]["jump"])
+
+    @property
+    def score_settled(self) -> bool:
+        """Whether the last 500 ms are fully covered by cycles."""
+        return bool(self._state[0]["cycle"]["stable"])
+
+    @property
+    def near_gate(self) -> bool:
+        """Whether the last cycle's score is worth a decision in detail."""
+        return abs(self.score) >= self.settings.cycle.gate
+
+    @property
+    def best_bid(self) -> float:
+        """Freshest best bid of depth and bookTicker, 0 before the first."""
+        return float(self._state[0]["book"]["best_bid"])
+
+    @property
+    def best_ask(self) -> float:
+        """Freshest best ask, 0 before the first."""
+        return float(self._state[0]["book"]["best_ask"])
+
+    @property
+    def last_px(self) -> float:
+        """Last traded price, 0 before the first."""
+        return float(self._state[0]["tape"]["last_px"])
+
+    @property
+    def previous_px(self) -> float:
+        """The traded price before the last (EM-3)."""
+        return float(self._state[0]["tape"]["previous_px"])
+
+    @property
+    def last_agg_id(self) -> int:
+        """Newest aggregate trade id, 0 before the first."""
+        return int(self._state[0]["tape"]["last_id"])
+
+    def refresh(self, now_ms: int) -> None:
+        """Judge the engines at an instant, without keeping the score, when no cycle has come so far by itself."""
+        if now_ms >= int(self._state[0]["cycle"]["score_ms"]) + self.settings.cycle.period_ms:
+            judge_at(self._state, self._params, now_ms)
+
+    def signal(self, engine: Engine, now_ms: int) -> Signal:
+        """What one engine says at an instant (E1-9, E2-7, E3-9, E4-7, E5-5)."""
+        if engine is Engine.REGIME:
+            return self._regime_signal(self.regime(now_ms))
+        self.refresh(now_ms)
+        return self._reader.read(engine, now_ms)
+
+    def look(self, now_ms: int) -> tuple[tuple[Signal, ...], Regime]:
+        """All five engines, and E5 in its own shape, read once."""
+        regime = self.regime(now_ms)
+        voters = (Engine.ORDER_FLOW, Engine.TICK, Engine.TECHNICAL, Engine.SENTIMENT)
+        return (*(self._reader.read(engine, now_ms) for engine in voters), self._regime_signal(regime)), regime
+
+    def signals(self, now_ms: int) -> tuple[Signal, ...]:
+        """All five engines."""
+        return self.look(now_ms)[0]
+
+    def regime(self, now_ms: int) -> Regime:
+        """What E5 says at an instant."""
+        self.refresh(now_ms)
+        return self._reader.regime(now_ms, risk_off=self._watch.judge(now_ms))
+
+    @staticmethod
+    def _regime_signal(regime: Regime) -> Signal:
+        return Signal(
+            engine=Engine.REGIME,
+            ts_ms=regime.ts_ms,
+            direction=Direction.NEUTRAL,
+            label=regime.phase.value,
+            strength=0.0,
+            warm=regime.warm,
+            fields={
+                "tradeable": regime.tradeable,
+                "reason": regime.reason,
+                "phase": regime.phase.value,
+                "vol_phase": regime.vol_phase.value,
+                "spread_ok": regime.spread_ok,
+                "current_spread": regime.current_spread,
+                "spread_ratio": regime.spread_ratio,
+                "adx": regime.adx,
+                "atr_pct": regime.atr_pct,
+                "in_range": regime.in_range,
+                "risk_off": regime.risk_off,
+                **{f"weight_{engine.value}": weight for engine, weight in regime.weights.items()},
+                "tp_multiplier": regime.tp_multiplier,
+                "sl_multiplier": regime.sl_multiplier,
+                "leverage_max": float(regime.leverage_max),
+                "size_multiplier": regime.size_multiplier,
+                "preferred_strategy": regime.preferred_strategy,
+            },
+        )
+
+    def is_warm(self, now_ms: int) -> bool:
+        """Whether E1, E2, E3 and E5 have what they need; E4 may lack its polls and is then neutral."""
+        self.refresh(now_ms)
+        state = self._state[0]
+        return all(bool(state[name]["warm"]) for name in ("flow", "tick", "technical", "regime"))
+
+    def refusals(self) -> dict[str, int]:
+        """How many inputs were refused, by reason."""
+        counts = self._state[0]["cycle"]["refused"]
+        return {reason.name: int(counts[reason]) for reason in Refusal if counts[reason]}
+
+    def counters(self) -> dict[str, int]:
+        """Events taken, sequence gaps, candle differences and holes (E0-7, E0-8)."""
+        state = self._state[0]
+        frames = state["frames"]
+        return {
+            "events": int(state["cycle"]["events"]),
+            "trade_gaps": int(state["tape"]["gaps"]),
+            "depth_gaps": int(state["book"]["gaps"]),
+            "candle_differences": int(frames["differences"].sum()),
+            "candle_holes": int(frames["holes"].sum()),
+        }
+
+    def closes(self, interval: Interval) -> int:
+        """How many closed candles of an interval are held without a hole."""
+        return min(500, int(self._state[0]["frames"][list(Interval).index(interval)]["n"]))
+
+    # Being told
+
+    def learn(self, weights: Mapping[Engine, float], reliability: Mapping[Engine, float]) -> None:
+        """Take the learner's base weights and reliabilities in force from the next cycle on (S1-1, L-1)."""
+        cycle = self._state[0]["cycle"]
+        for at, engine in enumerate((Engine.ORDER_FLOW, Engine.TICK, Engine.TECHNICAL, Engine.SENTIMENT)):
+            if engine in weights:
+                cycle["weight"][at] = max(0.0, weights[engine])
+            if engine in reliability:
+                cycle["reliability"][at] = min(1.0, max(0.5, reliability[engine]))
+
+    def watch(self, low: float, high: float) -> None:
+        """Stop after a trade at or beyond either price; 0 and infinity watch nothing."""
+        self._state[0]["cycle"]["watch_low"] = low
+        self._state[0]["cycle"]["watch_high"] = high
+
+    def wake_at(self, due_ms: int) -> None:
+        """Stop at the first cycle at or after this time; 0 forgets it."""
+        self._state[0]["cycle"]["due_ms"] = due_ms
+
+
+__all__ = ["GATE", "SignalBoard"]

@@ -1,0 +1,93 @@
+"""BTC against ETH: when two markets that moved together stop doing so, size is halved (E5-4)."""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+
+from vortex.domain.market import Candle, Interval
+from vortex.signals.settings import CorrelationSettings
+
+_MINUTE_MS = 60_000
+
+
+def pearson(xs: Sequence[float], ys: Sequence[float]) -> float | None:
+    """Pearson's correlation; None without variance or with fewer than three pairs."""
+    n = len(xs)
+    if n < 3 or n != len(ys):
+        return None
+    mean_x, mean_y = math.fsum(xs) / n, math.fsum(ys) / n
+    var_x = math.fsum((x - mean_x) ** 2 for x in xs)
+    var_y = math.fsum((y - mean_y) ** 2 for y in ys)
+    if var_x <= 0.0 or var_y <= 0.0:
+        return None
+    covariance = math.fsum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
+    return max(-1.0, min(1.0, covariance / math.sqrt(var_x * var_y)))
+
+
+class CorrelationWatch:
+    """Keeps the minute closes of two reference symbols and judges them every five minutes.
+
+    RISK_OFF begins when the correlation is below `broken` after having been above `healthy`, and ends when it is
+    above `healthy` again. Without both references it never begins.
+    """
+
+    def __init__(self, settings: CorrelationSettings) -> None:
+        self._settings = settings
+        kept = settings.samples + settings.return_minutes + 1
+        self._closes: dict[str, deque[tuple[int, float]]] = {
+            settings.first: deque(maxlen=kept),
+            settings.second: deque(maxlen=kept),
+        }
+        self._was_healthy = False
+        self._judged_ms = -1
+        self.value: float | None = None
+        self.risk_off = False
+
+    def concerns(self, symbol: str) -> bool:
+        """Whether candles of this symbol are wanted."""
+        return symbol in self._closes
+
+    def take(self, candle: Candle) -> None:
+        """Take a closed one-minute candle of a reference symbol; others, repeats and older ones change nothing."""
+        closes = self._closes.get(candle.symbol)
+        if closes is None or not candle.closed or candle.interval is not Interval.M1:
+            return
+        if not (math.isfinite(candle.close) and candle.close > 0.0):
+            return
+        if closes and candle.open_ms <= closes[-1][0]:
+            return
+        if closes and candle.open_ms != closes[-1][0] + _MINUTE_MS:
+            closes.clear()
+        closes.append((candle.open_ms, candle.close))
+
+    def judge(self, now_ms: int) -> bool:
+        """RISK_OFF or not, judged anew every `every_ms`."""
+        slot = now_ms // self._settings.every_ms
+        if slot != self._judged_ms:
+            self._judged_ms = slot
+            self._decide(self._correlation())
+        return self.risk_off
+
+    def _decide(self, value: float | None) -> None:
+        self.value = value
+        if value is None:
+            return
+        if value > self._settings.healthy:
+            self._was_healthy = True
+            self.risk_off = False
+        elif value < self._settings.broken and self._was_healthy:
+            self._was_healthy = False
+            self.risk_off = True
+
+    def _correlation(self) -> float | None:
+        first, second = (dict(self._closes[s]) for s in (self._settings.first, self._settings.second))
+        ends = sorted(first.keys() & second.keys())
+        span = self._settings.return_minutes * _MINUTE_MS
+        pairs = [
+            (math.log(first[end] / first[end - span]), math.log(second[end] / second[end - span]))
+            for end in ends
+            if end - span in first and end - span in second
+        ][-self._settings.samples :]
+        if len(pairs) < self._settings.return_minutes:
+            return None
+        return pearson([x for x, _ in pairs], [y for _, y in pairs])

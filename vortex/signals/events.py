@@ -1,0 +1,136 @@
+"""Turns market messages into rows of the kernels' fixed layout, one at a time or many."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vortex.domain.market import (
+    AccountRatio,
+    BestQuote,
+    Candle,
+    Depth,
+    Interval,
+    Liquidation,
+    MarketMessage,
+    MarkPrice,
+    OpenInterest,
+    Trade,
+)
+from vortex.market.layout import CANDLE, EVENT, LEVELS, M1, M3, M5, M15, Kind
+
+FRAME_OF = {Interval.M1: M1, Interval.M3: M3, Interval.M5: M5, Interval.M15: M15}
+
+
+class EventRows:
+    """Preallocated rows for `size` events with as many books and candles beside them."""
+
+    def __init__(self, size: int) -> None:
+        self.events: NDArray[np.void] = np.zeros(size, EVENT)
+        self.books: NDArray[np.float64] = np.zeros((size, LEVELS, 4))
+        self.candles: NDArray[np.void] = np.zeros(size, CANDLE)
+
+    def put(self, at: int, message: MarketMessage) -> None:  # one arm per kind of message
+        """Write one message into row `at`, with its book or candle in the same row of the side table."""
+        match message:
+            case Trade():
+                self.events[at] = (
+                    Kind.TRADE,
+                    message.buyer_is_maker,
+                    0,
+                    message.ts_ms,
+                    message.agg_id,
+                    0,
+                    message.px,
+                    message.qty,
+                    0.0,
+                    0.0,
+                )
+            case Depth():
+                self._put_depth(at, message)
+            case BestQuote():
+                self.events[at] = (
+                    Kind.QUOTE,
+                    0,
+                    0,
+                    message.ts_ms,
+                    message.update_id,
+                    0,
+                    message.bid_px,
+                    message.bid_qty,
+                    message.ask_px,
+                    message.ask_qty,
+                )
+            case Candle():
+                self._put_candle(at, message)
+            case MarkPrice():
+                self.events[at] = (
+                    Kind.MARK,
+                    0,
+                    0,
+                    message.ts_ms,
+                    message.next_funding_ms,
+                    0,
+                    message.mark_px,
+                    message.funding_rate,
+                    message.index_px,
+                    0.0,
+                )
+            case Liquidation():
+                longs = int(message.side == "SELL")
+                self.events[at] = (Kind.LIQUIDATION, longs, 0, message.ts_ms, 0, 0, message.px, message.qty, 0.0, 0.0)
+            case OpenInterest():
+                self.events[at] = (Kind.OPEN_INTEREST, 0, 0, message.ts_ms, 0, 0, 0.0, message.quantity, 0.0, 0.0)
+            case AccountRatio():
+                top = int(message.top_traders)
+                self.events[at] = (Kind.ACCOUNT_RATIO, top, 0, message.ts_ms, 0, 0, 0.0, message.long_share, 0.0, 0.0)
+
+    def put_clock(self, at: int, now_ms: int) -> None:
+        """Write the passing of time."""
+        self.events[at] = (Kind.CLOCK, 0, 0, now_ms, 0, 0, 0.0, 0.0, 0.0, 0.0)
+
+    def _put_depth(self, at: int, depth: Depth) -> None:
+        self.events[at] = (
+            Kind.DEPTH,
+            0,
+            at,
+            depth.ts_ms,
+            depth.final_update_id,
+            depth.prev_update_id,
+            0.0,
+            0.0,
+            0.0,
+            0.0,
+        )
+        rows = self.books[at]
+        bids, asks = depth.bids[:LEVELS], depth.asks[:LEVELS]
+        if len(bids) < LEVELS or len(asks) < LEVELS:
+            rows[:] = 0.0
+        if bids:
+            rows[: len(bids), 0:2] = bids
+        if asks:
+            rows[: len(asks), 2:4] = asks
+
+    def _put_candle(self, at: int, candle: Candle) -> None:
+        self.events[at] = (Kind.CANDLE, 0, at, candle.ts_ms, 0, 0, 0.0, 0.0, 0.0, 0.0)
+        self.candles[at] = (
+            FRAME_OF[candle.interval],
+            candle.open_ms,
+            candle.open,
+            candle.high,
+            candle.low,
+            candle.close,
+            candle.volume,
+            candle.taker_buy_volume,
+            candle.closed,
+        )
+
+
+def rows_of(messages: Iterable[MarketMessage]) -> EventRows:
+    """All messages as one batch."""
+    every = list(messages)
+    rows = EventRows(max(1, len(every)))
+    for at, message in enumerate(every):
+        rows.put(at, message)
+    rows.events = rows.events[: len(every)]
+    return rows

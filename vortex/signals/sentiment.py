@@ -1,0 +1,180 @@
+"""E4, sentiment: open interest, crowd ratios, funding and the liquidation map, on each poll (E4-1 … E4-7)."""
+
+from vortex.market.jit import Rec, compiled
+from vortex.market.layout import W30
+from vortex.market.tape import px_before
+from vortex.signals.layout import FORCED, POLLS
+from vortex.signals.strength import crowd_vote, funding_vote, ramp, unit
+
+NONE, REAL_BUYING, SHORTS_STACKING, SHORT_COVER, LONG_LIQ = range(5)
+LEVERAGES = (5.0, 10.0, 20.0, 25.0)
+SHARES = (0.30, 0.35, 0.25, 0.10)
+TIERS = 4
+MAINTENANCE = 0.95
+OBSERVED_LONG = 8
+OBSERVED_SHORT = 9
+
+
+@compiled
+def on_open_interest(state: Rec, quantity: float, ts_ms: int) -> None:
+    """Keep the reading; while it rises, gather the volume-weighted price at which positions were opened (E4-4)."""
+    said = state.sentiment
+    tape = state.tape
+    px = tape.last_px if tape.n > 0 else said.mark_px
+    if said.polls > 0 and quantity > said.oi[(said.polls - 1) % POLLS]:
+        if said.rising == 0:
+            said.rise_notional = 0.0
+            said.rise_volume = 0.0
+        said.rising = 1
+        said.rise_notional += tape.interval_notional
+        said.rise_volume += tape.interval_volume
+        if said.rise_volume > 0.0:
+            said.average_entry = said.rise_notional / said.rise_volume
+    elif said.polls > 0:
+        said.rising = 0
+    if said.average_entry == 0.0:
+        said.average_entry = px
+    tape.interval_notional = 0.0
+    tape.interval_volume = 0.0
+    at = said.polls % POLLS
+    said.oi[at] = quantity
+    said.oi_px[at] = px
+    said.oi_ms[at] = ts_ms
+    said.polls += 1
+
+
+@compiled
+def on_forced_order(said: Rec, px: float, qty: float, longs: int, ts_ms: int) -> None:
+    """Keep an observed liquidation (forceOrder)."""
+    at = said.forced % FORCED
+    said.forced_px[at] = px
+    said.forced_qty[at] = qty
+    said.forced_ms[at] = ts_ms
+    said.forced_side[at] = 1 if longs != 0 else -1
+    said.forced += 1
+
+
+@compiled
+def judge_sentiment(state: Rec, params: Rec, now_ms: int) -> None:
+    """All of E4-7 at an instant."""
+    said = state.sentiment
+    p = params.sentiment
+    px = state.tape.last_px if state.tape.n > 0 else said.mark_px
+    said.warm = (
+        1
+        if said.polls >= 2
+        and now_ms - said.oi_ms[(said.polls - 1) % POLLS] <= p.poll_max_age_ms
+        and said.ratio_ms > 0
+        and now_ms - said.ratio_ms <= p.poll_max_age_ms
+        and said.funding_ms > 0
+        and px > 0.0
+        else 0
+    )
+    _read_open_interest(said, p, now_ms, px)
+    said.momentum = 0
+    if state.tape.n > 0:
+        move = px - px_before(state.tape, state.tape.tail[W30])
+        said.momentum = 1 if move > 0.0 else (-1 if move < 0.0 else 0)
+    if px > 0.0 and said.average_entry > 0.0:
+        _map_liquidations(said, p, now_ms)
+        _find_nearest(said, p, px)
+    _vote(said, p, now_ms)
+
+
+@compiled
+def _read_open_interest(said: Rec, p: Rec, now_ms: int, px: float) -> None:
+    """Change against the reading five minutes ago, or the oldest one kept, and what it means with the price (E4-1)."""
+    said.oi_change_pct = 0.0
+    said.interpretation = NONE
+    if said.polls < 2:
+        return
+    last = (said.polls - 1) % POLLS
+    then = last
+    for i in range(said.polls - 1, max(0, said.polls - POLLS) - 1, -1):
+        then = i % POLLS
+        if said.oi_ms[then] <= now_ms - p.oi_window_ms:
+            break
+    said.oi_change_pct = (said.oi[last] - said.oi[then]) / said.oi[then] * 100.0
+    up = px > said.oi_px[then]
+    down = px < said.oi_px[then]
+    if said.oi_change_pct > p.oi_min_change_pct:
+        said.interpretation = REAL_BUYING if up else (SHORTS_STACKING if down else NONE)
+    elif said.oi_change_pct < -p.oi_min_change_pct:
+        said.interpretation = SHORT_COVER if up else (LONG_LIQ if down else NONE)
+
+
+@compiled
+def _map_liquidations(said: Rec, p: Rec, now_ms: int) -> None:
+    """Four tiers on either side of the average entry, pulled towards what was seen, plus the observed edge (E4-4)."""
+    for t in range(TIERS):
+        width = MAINTENANCE / LEVERAGES[t]
+        said.cluster_px[t] = said.average_entry * (1.0 - width)
+        said.cluster_px[TIERS + t] = said.average_entry * (1.0 + width)
+        said.cluster_share[t] = SHARES[t]
+        said.cluster_share[TIERS + t] = SHARES[t]
+    said.cluster_px[OBSERVED_LONG] = 0.0
+    said.cluster_px[OBSERVED_SHORT] = 0.0
+    for i in range(max(0, said.forced - FORCED), said.forced):
+        at = i % FORCED
+        if now_ms - said.forced_ms[at] > p.forced_window_ms:
+            continue
+        px = said.forced_px[at]
+        longs = said.forced_side[at] > 0
+        slot = OBSERVED_LONG if longs else OBSERVED_SHORT
+        edge = said.cluster_px[slot]
+        beyond = px < edge if longs else px > edge
+        if edge == 0.0 or beyond:
+            said.cluster_px[slot] = px
+        first = 0 if longs else TIERS
+        for t in range(first, first + TIERS):
+            if abs(said.cluster_px[t] - px) <= p.proximity_range * px:
+                said.cluster_px[t] += p.forced_pull * (px - said.cluster_px[t])
+
+
+@compiled
+def _find_nearest(said: Rec, p: Rec, px: float) -> None:
+    """The nearest cluster that momentum is heading for, and how near it is (E4-5)."""
+    said.nearest = 0.0
+    said.nearest_side = 0
+    said.proximity = 0.0
+    best = 1e300
+    for c in range(10):
+        cluster = said.cluster_px[c]
+        if cluster <= 0.0 or said.momentum == 0:
+            continue
+        ahead = said.momentum * (cluster - px) / px
+        below = c < TIERS or c == OBSERVED_LONG
+        if below != (said.momentum < 0) or ahead < -p.cluster_behind:
+            continue
+        if abs(ahead) < best:
+            best = abs(ahead)
+            said.nearest = cluster
+            said.nearest_side = said.momentum
+    if said.nearest > 0.0:
+        said.proximity = max(0.0, 1.0 - best / p.proximity_range)
+
+
+@compiled
+def _vote(said: Rec, p: Rec, now_ms: int) -> None:
+    """Contrarian crowd and funding, reinforced by open interest and top traders (E4-2, E4-3, E4-6)."""
+    said.direction = 0
+    said.strength = 0.0
+    said.extreme = 0.0
+    if said.warm == 0:
+        return
+    crowd = crowd_vote(said.ratio, p.crowd_long_share, p.crowd_short_share)
+    until = said.next_funding_ms - now_ms
+    near = 0 <= until < p.funding_near_ms
+    funding = funding_vote(said.funding, p.funding_high, p.funding_low, near, p.funding_near_factor)
+    vote = 0.8 * crowd + 0.6 * funding
+    if said.interpretation == REAL_BUYING:
+        vote += 0.2
+    elif said.interpretation == SHORTS_STACKING:
+        vote -= 0.2
+    if said.top_ms > 0 and now_ms - said.top_ms <= p.poll_max_age_ms:
+        vote += 0.25 * ramp(said.top, p.top_long_share, p.top_long_share + 0.1)
+        vote -= 0.25 * ramp(1.0 - said.top, 1.0 - p.top_short_share, 1.1 - p.top_short_share)
+    said.extreme = max(abs(crowd), abs(funding))
+    if abs(vote) >= p.direction_floor:
+        said.direction = 1 if vote > 0.0 else -1
+        said.strength = unit(abs(vote))

@@ -1,0 +1,171 @@
+"""Every number of the five engines, with the specification's value as its default (section 2)."""
+
+import msgspec
+
+
+class OrderFlowSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """E1. Shares and ratios are fractions, times are ms, slopes per second."""
+
+    enter_imbalance: float = 0.30
+    strong_velocity: float = 0.05
+    velocity_readings: int = 5
+    divergence_ms: int = 60_000
+    divergence_px_pct: float = 0.03
+    divergence_share: float = 0.10
+    wall_factor: float = 5.0
+    wall_near_pct: float = 0.10
+    wall_memory_ms: int = 10_000
+    wall_gone_share: float = 0.80
+    breakout_hold_ms: int = 3_000
+    spoof_ms: int = 500
+    spoof_window_ms: int = 10_000
+    spoof_alarm: float = 0.5
+    book_max_age_ms: int = 3_000
+    warm_readings: int = 20
+
+
+class TickSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """E2."""
+
+    awake_ratio: float = 2.0
+    very_awake_ratio: float = 3.0
+    bullish_ratio: float = 0.65
+    bearish_ratio: float = 0.35
+    streak_trades: int = 8
+    streak_among: int = 20
+    spike_ratio: float = 2.5
+    extreme_spike_ratio: float = 4.0
+    big_trade_usdt: float = 50_000.0
+    big_trade_hold_ms: int = 3_000
+    direction_floor: float = 0.20
+    warm_ms: int = 30_000
+    warm_trades: int = 20
+    silence_max_ms: int = 30_000
+
+
+class TechnicalSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """E3. Distances are percent of price; candle counts are minutes unless said otherwise."""
+
+    trend_distance_pct: float = 0.02
+    cross_candles: int = 3
+    context_periods: int = 5
+    context_with: float = 1.2
+    context_against: float = 0.7
+    rsi_low: float = 30.0
+    rsi_high: float = 70.0
+    divergence_candles: int = 40
+    squeeze_percentile: float = 20.0
+    squeeze_history: int = 100
+    extended_pct: float = 0.5
+    swing_candles: int = 200
+    direction_floor: float = 0.15
+    warm_candles: int = 60
+    warm_candles_3m: int = 20
+
+
+class SentimentSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """E4. Shares and funding rates are fractions (0.0003 = 0.03 %)."""
+
+    oi_window_ms: int = 300_000
+    oi_min_change_pct: float = 0.05
+    crowd_long_share: float = 0.70
+    crowd_short_share: float = 0.65
+    funding_high: float = 0.0003
+    funding_low: float = -0.0001
+    funding_near_ms: int = 7_200_000
+    funding_near_factor: float = 1.5
+    top_long_share: float = 0.60
+    top_short_share: float = 0.40
+    proximity_range: float = 0.005
+    proximity_alarm: float = 0.70
+    cluster_behind: float = 0.0005
+    forced_window_ms: int = 60_000
+    forced_pull: float = 0.5
+    direction_floor: float = 0.15
+    poll_max_age_ms: int = 300_000
+
+
+class RegimeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """E5. Percentiles are of the last 24 h; spreads are percent of the bid."""
+
+    low_percentile: float = 20.0
+    high_percentile: float = 80.0
+    extreme_percentile: float = 95.0
+    history_candles: int = 480
+    history_min: int = 100
+    trending_adx: float = 25.0
+    choppy_adx: float = 20.0
+    clear_slope_pct: float = 0.005
+    range_candles: int = 20
+    spread_max_pct: float = 0.015
+    spread_flag_ratio: float = 2.0
+    low_tp: float = 0.8
+    low_sl: float = 0.8
+    high_tp: float = 1.3
+    high_sl: float = 1.3
+    leverage_max: int = 12
+    low_leverage_cut: int = 2
+    high_leverage_cut: int = 4
+    high_flow_boost: float = 1.15
+    trending_technical_boost: float = 1.25
+    ranging_sentiment_boost: float = 1.25
+    choppy_size: float = 0.5
+    extreme_blocks: int = 1
+
+
+class CorrelationSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """E5-4. Two reference symbols, 10-minute log returns sampled each minute, judged every five."""
+
+    first: str = "BTCUSDT"
+    second: str = "ETHUSDT"
+    return_minutes: int = 10
+    samples: int = 60
+    every_ms: int = 300_000
+    healthy: float = 0.8
+    broken: float = 0.5
+    risk_off_size: float = 0.5
+
+
+class CycleSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The 100 ms cycle: base weights (S1-1) and the score from which a decision is worth its details."""
+
+    period_ms: int = 100
+    weight_1: float = 0.35
+    weight_2: float = 0.25
+    weight_3: float = 0.20
+    weight_4: float = 0.12
+    gate: float = 0.55
+    stable_ms: int = 500
+    technical_ms: int = 1_000
+    regime_ms: int = 30_000
+    close_grace_ms: int = 2_000
+
+
+class SignalSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """All engines of one symbol."""
+
+    flow: OrderFlowSettings = OrderFlowSettings()
+    tick: TickSettings = TickSettings()
+    technical: TechnicalSettings = TechnicalSettings()
+    sentiment: SentimentSettings = SentimentSettings()
+    regime: RegimeSettings = RegimeSettings()
+    cycle: CycleSettings = CycleSettings()
+    correlation: CorrelationSettings = CorrelationSettings()
+
+
+DEFAULT_SIGNALS = SignalSettings()
+CONSERVATIVE_SIGNALS = SignalSettings(
+    regime=RegimeSettings(leverage_max=8),
+    cycle=CycleSettings(gate=0.60),
+)
+PROMETHEUS_SIGNALS = SignalSettings()
+DRILL_SIGNALS = SignalSettings(
+    flow=OrderFlowSettings(enter_imbalance=0.02, warm_readings=6),
+    tick=TickSettings(
+        bullish_ratio=0.501, bearish_ratio=0.499, direction_floor=0.001, warm_ms=3_000, warm_trades=5, streak_trades=3
+    ),
+    technical=TechnicalSettings(direction_floor=0.001, warm_candles=35, warm_candles_3m=14),
+    regime=RegimeSettings(history_min=1, spread_max_pct=5.0, extreme_blocks=0),
+    cycle=CycleSettings(gate=0.02),
+)
+"""For demonstrations and fault tests: on any moving market the engines nearly always have a direction."""

@@ -1,0 +1,71 @@
+"""E2, tick: velocity, aggressors, streaks, volume spikes and delta trend of the tape (E2-1 … E2-7)."""
+
+from vortex.market.jit import Rec, compiled
+from vortex.market.layout import W1, W3, W5, W10, W15, W20, W25, W30
+from vortex.market.tape import delta_since, longest_run, volume_since
+from vortex.signals.strength import aggressor_vote, streak_vote, tick_activity, unit
+
+_FIVES = (W30, W25, W20, W15, W10, W5)
+
+
+@compiled
+def note_big_trade(tape: Rec, notional: float, buyer_is_maker: int, ts_ms: int, threshold: float) -> None:
+    """Remember the newest trade above the threshold (E2-5)."""
+    if notional > threshold:
+        tape.big_ms = ts_ms
+        tape.big_side = -1 if buyer_is_maker != 0 else 1
+
+
+@compiled
+def judge_tick(state: Rec, params: Rec, now_ms: int) -> None:
+    """All of E2-7 at an instant; windows of the tape must have been moved to it."""
+    tape = state.tape
+    tick = state.tick
+    p = params.tick
+    n = tape.n
+    count_30 = n - tape.tail[W30]
+    mean_velocity = count_30 / 30.0
+    tick.velocity_ratio = (n - tape.tail[W1]) / mean_velocity if count_30 > 0 else 0.0
+    volume_5 = volume_since(tape, tape.tail[W5])
+    delta_5 = delta_since(tape, tape.tail[W5])
+    tick.aggressor_ratio = unit(0.5 + 0.5 * delta_5 / volume_5) if volume_5 > 0.0 else 0.5
+    tick.streak = longest_run(tape, p.streak_among)
+    volume_30 = volume_since(tape, tape.tail[W30])
+    volume_3 = volume_since(tape, tape.tail[W3])
+    tick.spike_ratio = min(10.0, volume_3 / (volume_30 / 10.0)) if volume_30 > 0.0 else 0.0
+    tick.volume_spike = 1 if tick.spike_ratio > p.spike_ratio else 0
+    tick.big_trade = 1 if tape.big_side != 0 and now_ms - tape.big_ms <= p.big_trade_hold_ms else 0
+    tick.big_trade_side = tape.big_side if tick.big_trade != 0 else 0
+    tick.delta_slope = _delta_slope(tape)
+    _vote(tape, tick, p, now_ms)
+
+
+@compiled
+def _vote(tape: Rec, tick: Rec, p: Rec, now_ms: int) -> None:
+    tick.warm = (
+        1
+        if tape.n >= p.warm_trades and now_ms - tape.first_ms >= p.warm_ms and now_ms - tape.last_ms <= p.silence_max_ms
+        else 0
+    )
+    tick.direction = 0
+    tick.strength = 0.0
+    if tick.warm == 0:
+        return
+    vote = aggressor_vote(tick.aggressor_ratio, p.bearish_ratio, p.bullish_ratio)
+    vote += streak_vote(tick.streak, p.streak_trades, p.streak_among)
+    vote *= tick_activity(tick.velocity_ratio, p.awake_ratio, p.very_awake_ratio, tick.spike_ratio, p.spike_ratio)
+    if abs(vote) >= p.direction_floor:
+        tick.direction = 1 if vote > 0.0 else -1
+        tick.strength = unit(abs(vote))
+
+
+@compiled
+def _delta_slope(tape: Rec) -> float:
+    """Least-squares slope of the six 5 s deltas of the last 30 s, quantity per s per s (E2-6)."""
+    older = delta_since(tape, tape.tail[_FIVES[0]])
+    slope = 0.0
+    for i in range(6):
+        newer = delta_since(tape, tape.tail[_FIVES[i + 1]]) if i < 5 else 0.0
+        slope += (i - 2.5) * (older - newer)
+        older = newer
+    return slope / (17.5 * 5.0)

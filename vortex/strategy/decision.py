@@ -1,0 +1,149 @@
+"""S1: one number from four engines, a checklist, the best strategy, and a decision with its reasons (S1-1 … S1-5)."""
+
+import msgspec
+
+from vortex.domain.signals import Action, Decision, Direction, Engine, Strategy
+from vortex.signals.board import SignalBoard
+from vortex.signals.regime import Phase
+from vortex.strategy.evidence import Evidence
+from vortex.strategy.liquidation_cascade import cascade_failures
+from vortex.strategy.mean_reversion import reversion_failures
+from vortex.strategy.momentum_ride import momentum_failures
+from vortex.strategy.settings import DecisionSettings
+
+VOTERS = (Engine.ORDER_FLOW, Engine.TICK, Engine.TECHNICAL, Engine.SENTIMENT)
+LIQUIDATIONS = ("LONG_LIQ", "SHORT_COVER")
+"""Open interest falling with the price moving against those who leave: longs, or shorts (S1-3)."""
+
+
+class DecisionContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What the decision needs beside the signals. Learned weights and reliabilities are the board's (`board.learn`)."""
+
+    position: Direction = Direction.NEUTRAL
+    open_positions: int = 0
+    breaker_closed: bool = True
+    feed_warm: bool = True
+
+
+def decide(
+    board: SignalBoard, context: DecisionContext, settings: DecisionSettings, now_ms: int, *, explain: bool = False
+) -> Decision:
+    """Trade or not, which way, by which strategy, and why not.
+
+    With a score below the gate nothing else is looked at, unless `explain` asks for the whole checklist.
+    """
+    score = board.score
+    if not explain and abs(score) <= settings.score_min:
+        return Decision(
+            symbol=board.instrument.symbol,
+            ts_ms=now_ms,
+            action=Action.NO_TRADE,
+            strategy=None,
+            confidence=0.0,
+            final_score=score,
+            engines_agree=0,
+            failed=("score",),
+            reason="score below the gate",
+        )
+    side = Direction.LONG if score > 0.0 else Direction.SHORT
+    signals, regime = board.look(now_ms)
+    evidence = Evidence(
+        signals={signal.engine: signal for signal in signals}, regime=regime, px=board.last_px, side=side
+    )
+    agree = sum(evidence.agrees(engine) for engine in VOTERS)
+    failed = _checklist(board, evidence, context, settings, agree)
+    strategy, clarity = best_strategy(evidence, settings)
+    if clarity < settings.strategy_min:
+        failed += ("strategy",)
+    else:
+        failed += strategy_failures(strategy, evidence, settings)
+    action = Action(side.name) if not failed else Action.NO_TRADE
+    return Decision(
+        symbol=board.instrument.symbol,
+        ts_ms=now_ms,
+        action=action,
+        strategy=strategy,
+        confidence=confidence(score, agree, clarity),
+        final_score=score,
+        engines_agree=agree,
+        failed=failed,
+        reason=_reason(evidence, strategy, failed),
+        signals=signals,
+    )
+
+
+def confidence(score: float, agree: int, clarity: float) -> float:
+    """S1-4, 0 to 100."""
+    return min(100.0, max(0.0, abs(score) * (1.0 + 0.1 * (agree - 3)) * clarity * 100.0))
+
+
+def _checklist(
+    board: SignalBoard, evidence: Evidence, context: DecisionContext, settings: DecisionSettings, agree: int
+) -> tuple[str, ...]:
+    """Names of the items of S1-2 that do not hold, in the order of the specification."""
+    stable = board.score_jump <= settings.jump_max and (board.score_settled or not settings.need_settled)
+    items = {
+        "score": abs(board.score) > settings.score_min,
+        "agreement": agree >= settings.agree_min,
+        "order_flow_opposite": not evidence.opposes(Engine.ORDER_FLOW) or settings.allow_opposite_flow,
+        "regime": evidence.regime.tradeable,
+        "spread": evidence.regime.spread_ok,
+        "opposite_position": context.position != -evidence.side,
+        "open_positions": context.open_positions < settings.positions_max,
+        "breaker": context.breaker_closed,
+        "score_stable": stable,
+        "feed_warm": context.feed_warm,
+    }
+    return tuple(name for name, holds in items.items() if not holds)
+
+
+def strategy_scores(evidence: Evidence, settings: DecisionSettings) -> dict[Strategy, float]:
+    """The three sums of S1-3."""
+    phase = evidence.regime.phase
+    tick, tech = Engine.TICK, Engine.TECHNICAL
+    rsi = evidence.number(tech, "rsi")
+    extreme_rsi = evidence.signals[tech].warm and not settings.rsi_low <= rsi <= settings.rsi_high
+    return {
+        Strategy.MOMENTUM_RIDE: 0.4 * (evidence.number(tick, "velocity_ratio") > settings.velocity_ratio)
+        + 0.3 * (evidence.number(tick, "streak") >= settings.streak)
+        + 0.2 * (evidence.signals[Engine.ORDER_FLOW].strength > settings.flow_strength)
+        + 0.1 * (phase is Phase.TRENDING)
+        - 0.3 * (phase is Phase.RANGING),
+        Strategy.MEAN_REVERSION: 0.4 * extreme_rsi
+        + 0.3 * (evidence.text(tech, "bb_zone") != "MIDDLE")
+        + 0.2 * (abs(evidence.number(Engine.ORDER_FLOW, "imbalance")) > settings.imbalance)
+        + 0.1 * (phase is Phase.RANGING)
+        - 0.3 * (phase is Phase.TRENDING),
+        Strategy.LIQUIDATION_CASCADE: 0.5 * (evidence.number(Engine.SENTIMENT, "liq_proximity") > settings.proximity)
+        + 0.3 * (evidence.number(tick, "spike_ratio") > settings.spike_ratio)
+        + 0.2 * (evidence.text(Engine.SENTIMENT, "oi_interpretation") in LIQUIDATIONS),
+    }
+
+
+def best_strategy(evidence: Evidence, settings: DecisionSettings) -> tuple[Strategy, float]:
+    """The highest score and whose it is; A before B before C when equal."""
+    scores = strategy_scores(evidence, settings)
+    best = max(scores, key=lambda strategy: scores[strategy])
+    return best, scores[best]
+
+
+def strategy_failures(strategy: Strategy, evidence: Evidence, settings: DecisionSettings) -> tuple[str, ...]:
+    """What of the strategy's own trigger, confirm and filter does not hold."""
+    match strategy:
+        case Strategy.MOMENTUM_RIDE:
+            return momentum_failures(evidence, settings.momentum)
+        case Strategy.MEAN_REVERSION:
+            return reversion_failures(evidence, settings.reversion)
+        case Strategy.LIQUIDATION_CASCADE:
+            return cascade_failures(evidence, settings.cascade)
+
+
+def _reason(evidence: Evidence, strategy: Strategy, failed: tuple[str, ...]) -> str:
+    """One line for a person."""
+    voices = " + ".join(
+        f"{engine.name} {evidence.signals[engine].label} {evidence.signals[engine].strength:.2f}"
+        for engine in VOTERS
+        if evidence.agrees(engine)
+    )
+    summary = f"{evidence.side.name} {strategy.value}: {voices or 'no engine'} in {evidence.regime.reason}"
+    return f"{summary}; not because of {', '.join(failed)}" if failed else summary
