@@ -48,15 +48,26 @@ class Reconcile(Message, frozen=True, kw_only=True):
 
 
 class Flatten(Message, frozen=True, kw_only=True):
-    """Cancel everything and close everything, reduce-only (EM-5, quarantine). Empty symbol means all."""
+    """Cancel everything and close everything, reduce-only (EM-5, quarantine). Empty symbol means all.
+
+    With `latch`, no entry passes afterwards until LiftHalt (or, for one symbol, until it attaches anew).
+    """
 
     request_id: str
     why: str
     symbol: str = ""
+    latch: bool = True
 
 
 class Halt(Message, frozen=True, kw_only=True):
     """No entries any more; with `cancel_entries`, resting ones are canceled (stop, give-up of the tree)."""
+
+    why: str
+    cancel_entries: bool = True
+
+
+class LiftHalt(Message, frozen=True, kw_only=True):
+    """Operator to executor: entries may pass the gate again after a Halt or a Flatten (`vortex resume`)."""
 
     why: str
 
@@ -81,5 +92,5 @@ class ResumeTrading(Message, frozen=True, kw_only=True):
 
 
 SymbolCommand = Attach | EnterTrade | SubmitOrder | CancelOrder | FinishTrade
-OperatorCommand = Reconcile | Flatten | Halt | RaiseFence
+OperatorCommand = Reconcile | Flatten | Halt | LiftHalt | RaiseFence
 BreakerCommand = LatchKill | ResumeTrading

@@ -5,6 +5,7 @@ from vortex.domain.commands import (
     CancelOrder,
     EnterTrade,
     FinishTrade,
+    OperatorCommand,
     SubmitOrder,
 )
 from vortex.domain.events import BreakerEvent, SymbolEvent
@@ -52,6 +53,12 @@ class TakeSnapshot(Message, frozen=True, kw_only=True):
     since_ms: int
 
 
+class ReadBalance(Message, frozen=True, kw_only=True):
+    """Read the balance alone, cheaper than a snapshot; the answer is BalanceTaken or SnapshotFailed."""
+
+    token: int
+
+
 class ArmDeadMan(Message, frozen=True, kw_only=True):
     """Refresh (or with 0 disarm) the exchange's countdown for a symbol (S3-8)."""
 
@@ -96,6 +103,12 @@ class TellExecutor(Message, frozen=True, kw_only=True):
     """Symbol to executor, within its session."""
 
     command: Attach | EnterTrade | SubmitOrder | CancelOrder | FinishTrade
+
+
+class Instruct(Message, frozen=True, kw_only=True):
+    """Breaker to executor: a command of operator rank, such as closing everything (EM-2, EM-4)."""
+
+    command: OperatorCommand
 
 
 class GrantLease(Message, frozen=True, kw_only=True):
@@ -153,6 +166,7 @@ Effect = (
     | SendCancel
     | QueryOrder
     | TakeSnapshot
+    | ReadBalance
     | ArmDeadMan
     | SetLeverage
     | SetTimer
@@ -160,6 +174,7 @@ Effect = (
     | TellSymbol
     | TellBreaker
     | TellExecutor
+    | Instruct
     | GrantLease
     | SaveBreaker
     | Backfill

@@ -1,11 +1,18 @@
 """How messages travel between actors: numbered within a session, so that order can be restored (ADR 0003)."""
 
+from typing import TypeAlias
+
 import msgspec
 
 from vortex.domain.commands import BreakerCommand, OperatorCommand, SymbolCommand
+from vortex.domain.effects import Alert, Audit
 from vortex.domain.events import BreakerEvent, SymbolEvent
-from vortex.domain.lease import Lease
 from vortex.domain.message import Message
+from vortex.domain.signals import Decision
+
+Body: TypeAlias = (
+    SymbolCommand | OperatorCommand | BreakerCommand | SymbolEvent | BreakerEvent | Audit | Alert | Decision
+)
 
 
 class Envelope(Message, frozen=True, kw_only=True):
@@ -19,7 +26,7 @@ class Envelope(Message, frozen=True, kw_only=True):
     epoch: int
     session: str
     seq: int
-    body: SymbolCommand | OperatorCommand | BreakerCommand | SymbolEvent | BreakerEvent | Lease
+    body: Body
     cause: str = ""
 
 

@@ -9,13 +9,14 @@ from vortex.domain.plans import TradePlan
 
 
 class OrderRow(Message, frozen=True, kw_only=True):
-    """One of our orders as the executor's book has it."""
+    """One of our orders as the executor's book has it. `triggered`: a stop whose market order is on its way."""
 
     spec: OrderSpec
     state: OrderState
     executed_lots: int
     venue_order_id: int = 0
     update_ms: int = 0
+    triggered: bool = False
 
 
 class OpenTrade(Message, frozen=True, kw_only=True):
@@ -28,7 +29,11 @@ class OpenTrade(Message, frozen=True, kw_only=True):
 
 
 class AccountView(Message, frozen=True, kw_only=True):
-    """What sizing needs, in quote units; rates are fractions (P-5). `kelly_*` come from closed trades (S2-1)."""
+    """What sizing needs, in quote units; rates are fractions (P-5).
+
+    `win_rate` and `payoff` come from closed trades (S2-1). `entries_allowed` and `risk_cap_pct` repeat the breaker's
+    lease, so that a symbol does not ask for what the gate would deny; the gate alone decides.
+    """
 
     equity: Decimal
     available: Decimal
@@ -42,6 +47,8 @@ class AccountView(Message, frozen=True, kw_only=True):
     closed_trades: int
     win_rate: float
     payoff: float
+    entries_allowed: bool = True
+    risk_cap_pct: Decimal | None = None
 
 
 class Attached(Message, frozen=True, kw_only=True):

@@ -85,6 +85,8 @@ class OrderSpec(Message, frozen=True, kw_only=True):
 
     `qty_lots` is 0 for a closePosition stop; `px_ticks` is 0 for MARKET and STOP_MARKET; `trigger_ticks` is 0
     except for stops. `client_order_id` is a function of (account, symbol, trade, leg, attempt) (S3-6).
+    `why` never travels to the exchange: it is the exit reason or the cause the order serves, kept with the intent
+    so that a reborn process knows why a position is being closed.
     """
 
     client_order_id: str
@@ -100,6 +102,7 @@ class OrderSpec(Message, frozen=True, kw_only=True):
     trigger_ticks: int = 0
     reduce_only: bool = False
     close_position: bool = False
+    why: str = ""
 
     @property
     def is_algo(self) -> bool:
@@ -116,7 +119,9 @@ class VenueOrder(Message, frozen=True, kw_only=True):
     """An order as the exchange describes it, from REST or the user stream.
 
     `venue_order_id` is the algoId for a conditional order; `child_order_id` is the order its trigger created.
-    `state` is already ours. `update_ms` orders two descriptions of the same order.
+    `state` is already ours: a conditional order that has triggered stays ACCEPTED with `child_order_id` set until its
+    child has ended, then it is FILLED when anything was executed and EXPIRED otherwise.
+    `update_ms` orders two descriptions of the same order.
     """
 
     client_order_id: str

@@ -97,6 +97,13 @@ class SnapshotTaken(Message, frozen=True, kw_only=True):
     asked_mono_ns: int
 
 
+class BalanceTaken(Message, frozen=True, kw_only=True):
+    """Answer to ReadBalance."""
+
+    token: int
+    balance: VenueBalance
+
+
 class SnapshotFailed(Message, frozen=True, kw_only=True):
     """No information. Never read as flat."""
 
@@ -136,6 +143,14 @@ class UserStreamDown(Message, frozen=True, kw_only=True):
     reason: str
 
 
+class UsageReported(Message, frozen=True, kw_only=True):
+    """What the exchange's response headers say of its limits (S3-7); -1 where a reply did not say."""
+
+    weight_1m: int
+    orders_10s: int
+    orders_1m: int
+
+
 class TimerFired(Message, frozen=True, kw_only=True):
     """A timer set by the engine."""
 
@@ -161,12 +176,14 @@ VenueOutcome = (
     | QueryAnswered
     | QueryFailed
     | SnapshotTaken
+    | BalanceTaken
     | SnapshotFailed
     | OrderReported
     | FillReported
     | AccountReported
     | UserStreamUp
     | UserStreamDown
+    | UsageReported
     | TimerFired
     | LinkDown
 )

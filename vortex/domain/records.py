@@ -122,7 +122,9 @@ class JournalSnapshot(Message, frozen=True, kw_only=True):
     """Everything a new executor loads: what is open, and the recent past that risk and breakers need.
 
     `last_trade_no` per symbol; `closed` are the trades finished in the last 24 h plus the last 50, by `close_seq`;
-    `open_orders` holds non-terminal orders of finished trades too (leftovers to sweep).
+    `leftover_orders` holds non-terminal orders of finished trades (to be swept). `recent_fill_ids` are the
+    exchange's fill numbers per symbol of the last ten minutes before `last_fill_ms`; without them a successor
+    reads fills only from after `last_fill_ms` on, so as not to count one twice.
     """
 
     trades: tuple[JournalTrade, ...]
@@ -132,3 +134,4 @@ class JournalSnapshot(Message, frozen=True, kw_only=True):
     closed: tuple[ClosedTrade, ...]
     last_fill_ms: int
     day_open_equity: Decimal | None = None
+    recent_fill_ids: dict[str, tuple[int, ...]] = {}
