@@ -1,0 +1,76 @@
+"""Copies one symbol's market and signals to the Redis mirror, off the hot path (D-1, E0-2)."""
+
+from collections import deque
+from typing import Any
+
+from vortex.adapters.mirror import RedisMirror
+from vortex.domain.market import Candle, Depth, MarketMessage, OpenInterest, Trade
+
+TRADES_MAX = 2_000
+
+
+class MarketMirror:
+    """`take` keeps references only; `flush` writes what is new a few times a second."""
+
+    def __init__(self, symbol: str) -> None:
+        self._symbol = symbol
+        self._trades: deque[Trade] = deque(maxlen=TRADES_MAX)
+        self._depth: Depth | None = None
+        self._candles: dict[tuple[str, int], Candle] = {}
+        self._interest: OpenInterest | None = None
+
+    def take(self, message: MarketMessage) -> None:
+        """Remember the newest of each kind."""
+        match message:
+            case Trade():
+                self._trades.append(message)
+            case Depth():
+                self._depth = message
+            case Candle() if message.symbol == self._symbol:
+                self._candles[message.interval.value, message.open_ms] = message
+            case OpenInterest():
+                self._interest = message
+            case _:
+                return
+
+    def flush(self, mirror: RedisMirror, view: dict[str, Any]) -> None:
+        """Write what came since the last time."""
+        if self._trades:
+            mirror.put_ticks(self._symbol, tuple(self._trades))
+            self._trades.clear()
+        if self._depth is not None:
+            mirror.put_orderbook(self._depth)
+            self._depth = None
+        for candle in self._candles.values():
+            mirror.put_candle(candle)
+        self._candles.clear()
+        if self._interest is not None:
+            mirror.put_open_interest(self._symbol, self._interest.ts_ms, self._interest.quantity)
+            self._interest = None
+        self._flush_signals(mirror, view.get("signals", {}))
+        position = view.get("position")
+        mirror.put_position(self._symbol, flat(position) if position else None)
+
+    def _flush_signals(self, mirror: RedisMirror, signals: dict[str, Any]) -> None:
+        if not signals:
+            return
+        mirror.put_engine_signals(
+            self._symbol,
+            {
+                f"{engine}_{key}": value
+                for engine, signal in signals.items()
+                for key, value in flat(signal).items()
+                if key in {"direction", "label", "strength", "conviction", "warm"}
+            },
+        )
+        regime = signals.get("e5", {}).get("fields", {})
+        mirror.put_regime(self._symbol, flat(regime))
+        mirror.put_engine_weights(
+            self._symbol, {key.removeprefix("weight_"): v for key, v in flat(regime).items() if key[:7] == "weight_"}
+        )
+        mirror.put_sentiment(self._symbol, flat(signals.get("e4", {}).get("fields", {})))
+
+
+def flat(document: dict[str, Any]) -> dict[str, str | float | bool]:
+    """The plain values of a document; nested ones have no place in a Redis hash."""
+    return {key: value for key, value in document.items() if isinstance(value, str | int | float | bool)}

@@ -1,0 +1,119 @@
+"""The house's memory for people: writes audits, alerts and decisions to PostgreSQL, off every trading path."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from actors.publisher import Publisher
+from actors.role import PeerInfo, RoleContext
+from vortex import bootstrap
+from vortex.domain.effects import Alert, Audit
+from vortex.domain.envelope import Envelope
+from vortex.domain.signals import Decision
+from vortex.kernel.clock import MS
+from vortex.kernel.errors import JournalUnavailable, Refused
+
+WAITING_MAX = 20_000
+BATCH_MAX = 500
+FLUSH_S = 0.25
+RETRY_S = 1.0
+
+
+class RecorderRole:
+    """A full queue drops the oldest and counts it: memory of the past never costs the present."""
+
+    def __init__(self, ctx: RoleContext) -> None:
+        self._ctx = ctx
+        self._settings = bootstrap.load_settings(ctx.settings_json)
+        self._waiting: asyncio.Queue[Audit | Decision] = asyncio.Queue(maxsize=WAITING_MAX)
+        self._publisher = Publisher(ctx, self._settings, self.view)
+        self._counts: Counter[str] = Counter()
+        self._over: asyncio.Future[None] | None = None
+        self._running = False
+
+    @property
+    def state(self) -> str:
+        """Running once the database answered."""
+        return "running" if self._running else "starting"
+
+    async def run(self) -> None:
+        """Write in batches until stopped; what waits at the end is still written."""
+        self._over = asyncio.get_running_loop().create_future()
+        memory = bootstrap.open_memory()
+        self._running = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._write(memory), name="writer"),
+                    group.create_task(self._publisher.run(), name="publisher"),
+                ]
+                await self._over
+                for task in tasks:
+                    task.cancel()
+            await self._flush(memory)
+        finally:
+            await memory.close()
+
+    async def stop(self, mode: str) -> None:
+        """Finish."""
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+
+    def receive(self, envelope: Envelope) -> None:
+        """Any role's facts."""
+        body = envelope.body
+        if not isinstance(body, Audit | Alert | Decision):
+            self._counts["refused"] += 1
+            return
+        if self._waiting.full():
+            self._waiting.get_nowait()
+            self._counts["dropped"] += 1
+        self._waiting.put_nowait(body if isinstance(body, Decision) else signed(body, envelope, self._now_ms()))
+
+    async def ask(self, body: bytes) -> str:
+        """Nothing to command here."""
+        raise Refused("the recorder takes no commands")
+
+    def peers_changed(self, table: Mapping[str, PeerInfo]) -> None:
+        """The recorder speaks to nobody."""
+
+    def unclaimed(self, alone: bool) -> None:
+        """Recording takes no risk."""
+
+    def view(self) -> dict[str, Any]:
+        """How much was written, dropped, refused, and how much waits."""
+        return {"waiting": self._waiting.qsize(), **self._counts}
+
+    # ---- inside
+
+    def _now_ms(self) -> int:
+        return self._ctx.clock.unix() // MS
+
+    async def _write(self, memory: bootstrap.Memory) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            await self._flush(memory)
+
+    async def _flush(self, memory: bootstrap.Memory) -> None:
+        while not self._waiting.empty():
+            batch = [self._waiting.get_nowait() for _ in range(min(self._waiting.qsize(), BATCH_MAX))]
+            try:
+                await memory.write(
+                    [fact for fact in batch if isinstance(fact, Audit)],
+                    [fact for fact in batch if isinstance(fact, Decision)],
+                )
+            except JournalUnavailable:
+                self._counts["dropped"] += len(batch)
+                await asyncio.sleep(RETRY_S)
+                return
+            self._counts["written"] += len(batch)
+            self._ctx.slot.progressed(len(batch))
+
+
+def signed(fact: Audit | Alert, envelope: Envelope, now_ms: int) -> Audit:
+    """An audit or alert with who said it and when it reached us."""
+    if isinstance(fact, Alert):
+        fact = Audit(kind="alert", detail={"level": fact.level, "text": fact.text})
+    who: dict[str, str | int | float | None] = {"who": envelope.sender, "epoch": envelope.epoch, "cause": envelope.cause, "recorded_ms": now_ms}
+    return Audit(kind=fact.kind, detail={**who, **fact.detail})

@@ -1,0 +1,186 @@
+"""One symbol's shell: feed, kernels, decision, risk and position machine in one process (ADR 0009)."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vortex.engine.symbol import SymbolEngine, standard_symbol
+
+from actors.feed import Feed
+from actors.market_mirror import MarketMirror
+from actors.publisher import Publisher
+from actors.role import PeerInfo, RoleContext
+from actors.timers import Timers
+from vortex import bootstrap
+from vortex.domain.effects import Alert, Audit, Backfill, CancelTimer, Effect, Exit, SetTimer, TellExecutor
+from vortex.domain.envelope import Envelope
+from vortex.domain.market import MarketMessage
+from vortex.domain.outcomes import TimerFired
+from vortex.kernel.clock import MS
+from vortex.kernel.errors import ConfigError, Fenced, LocalViolation, Refused
+from vortex.signals.board import SignalBoard
+
+CYCLE_S = 0.1
+"""S1-1: a decision is considered ten times a second."""
+
+
+class SymbolRole:
+    """Feeds the engine and carries out its effects; every effect is local or one way."""
+
+    def __init__(self, ctx: RoleContext) -> None:
+        self._ctx = ctx
+        self._symbol = ctx.role.partition(":")[2]
+        self._settings = bootstrap.load_settings(ctx.settings_json)
+        self._engine: SymbolEngine | None = None
+        self._feed: Feed | None = None
+        self._timers = Timers(self._on_timer)
+        self._market_mirror = MarketMirror(self._symbol)
+        self._publisher = Publisher(
+            ctx, self._settings, self.view, lambda mirror: self._market_mirror.flush(mirror, self.view())
+        )
+        self._early: list[Envelope] = []
+        self._over: asyncio.Future[str] | None = None
+        self._failure: Exception | None = None
+
+    @property
+    def state(self) -> str:
+        """Recovering until attached to a reconciled executor; a cold market does not make it unhealthy."""
+        if self._engine is None:
+            return "starting"
+        return "running" if self._engine.attached else "recovering"
+
+    async def run(self) -> None:
+        """Open the market, attach, trade until stopped."""
+        self._over = asyncio.get_running_loop().create_future()
+        market = await bootstrap.open_market(self._settings, self._ctx.clock, self._ctx.rng)
+        try:
+            instrument = market.instruments.get(self._symbol)
+            if instrument is None:
+                raise ConfigError(f"{self._symbol} is not traded on this exchange; take it out of `symbols`")
+            board = SignalBoard(self._settings.signals, instrument)
+            self._engine = standard_symbol(
+                symbol=self._symbol,
+                epoch=self._ctx.epoch,
+                clock=market.clock,
+                board=board,
+                decision=self._settings.decision,
+                risk=self._settings.risk,
+                execution=self._settings.execution,
+            )
+            self._feed = Feed(
+                self._symbol, market, board, market.clock, self._ctx.rng, self._on_message, self._on_trusted
+            )
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._feed.run(), name="feed"),
+                    group.create_task(self._cycle(), name="cycle"),
+                    group.create_task(self._publisher.run(), name="publisher"),
+                ]
+                self._perform(self._engine.start())
+                for envelope in self._early:
+                    self.receive(envelope)
+                await self._over
+                for task in tasks:
+                    task.cancel()
+        finally:
+            self._timers.clear()
+            await market.close()
+        if self._failure is not None:
+            raise self._failure
+
+    async def stop(self, mode: str) -> None:
+        """Nothing to put away: positions are the executor's and the exchange's."""
+        if self._over is not None and not self._over.done():
+            self._over.set_result(mode)
+
+    def receive(self, envelope: Envelope) -> None:
+        """Only the executor speaks to a symbol."""
+        if self._engine is None:
+            self._early.append(envelope)
+            return
+        if envelope.sender != "executor":
+            raise LocalViolation(f"{self._ctx.role} does not take letters from {envelope.sender}")
+        self._perform(self._engine.on_executor(envelope.body))  # type: ignore[arg-type]  # the engine refuses other bodies
+
+    async def ask(self, body: bytes) -> str:
+        """A symbol is commanded through the executor."""
+        raise Refused("a symbol takes no commands; the executor does")
+
+    def peers_changed(self, table: Mapping[str, PeerInfo]) -> None:
+        """A new executor knows nothing of this session: it announces itself and the engine attaches anew."""
+
+    def unclaimed(self, alone: bool) -> None:
+        """The executor, which shares our supervisor, takes no entries then."""
+
+    def view(self) -> dict[str, Any]:
+        """The engine's view, with the feed's own state."""
+        if self._engine is None or self._feed is None:
+            return {}
+        seen = self._engine.view()
+        stats = self._feed.streams.stats()
+        seen["feed"] = {
+            **seen.get("feed", {}),
+            "state": self._feed.state,
+            "reason": self._feed.reason,
+            "repairs": self._feed.repairs,
+            "messages": sum(s.messages for s in stats.values()),
+            "dropped": sum(s.dropped for s in stats.values()),
+            "connects": sum(s.connects for s in stats.values()),
+        }
+        return seen
+
+    # ---- inside
+
+    def _on_message(self, message: MarketMessage) -> None:
+        assert self._engine is not None
+        self._market_mirror.take(message)
+        effects = self._engine.on_market(message)
+        if effects:
+            self._safely(effects)
+
+    def _on_trusted(self, trusted: bool) -> None:
+        assert self._engine is not None
+        self._safely(self._engine.on_feed(trusted))
+
+    def _on_timer(self, event: TimerFired) -> None:
+        if self._engine is not None:
+            self._safely(self._engine.on_timer(event))
+
+    async def _cycle(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            assert self._engine is not None
+            self._perform(self._engine.on_cycle())
+            self._ctx.slot.set_watermark(self._ctx.clock.unix() // MS)
+            due = max(due + CYCLE_S, loop.time())
+            await asyncio.sleep(due - loop.time())
+
+    def _safely(self, effects: Sequence[Effect]) -> None:
+        """Effects of callbacks: an error there must end the role, not vanish in the loop."""
+        try:
+            self._perform(effects)
+        except Exception as err:  # noqa: BLE001 - carried to `run`, which ends the process
+            self._failure = err
+            if self._over is not None and not self._over.done():
+                self._over.set_result("failed")
+
+    def _perform(self, effects: Sequence[Effect]) -> None:
+        self._ctx.slot.progressed()
+        for effect in effects:
+            match effect:
+                case TellExecutor(command=command):
+                    self._ctx.mail.send("executor", command)
+                case SetTimer(key=key, delay_ms=delay_ms):
+                    self._timers.set(key, delay_ms)
+                case CancelTimer(key=key):
+                    self._timers.cancel(key)
+                case Backfill():
+                    assert self._feed is not None
+                    self._feed.repair("gap")
+                case Audit() | Alert():
+                    self._publisher.tell(effect)
+                case Exit(reason=reason):
+                    raise Fenced(reason)
+                case _:
+                    raise LocalViolation(f"a symbol cannot carry out {type(effect).__name__}")

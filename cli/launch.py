@@ -1,0 +1,141 @@
+"""From settings to a launch plan: which servers, what the workers are told, what is checked before Ray starts."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from supervisors.config import RootConfig
+from supervisors.head import HeadSettings
+from supervisors.launcher import LaunchPlan, Progress
+from supervisors.venue_service import VenueService
+from vortex import bootstrap
+from vortex.adapters.embedded.directories import prepare_home
+from vortex.adapters.embedded.external import postgres_service, redis_service
+from vortex.adapters.embedded.service import Service
+from vortex.adapters.mirror import MirrorReader
+from vortex.adapters.postgres import migrations
+from vortex.adapters.venue.settings import DEFAULT_KEY, DEFAULT_SECRET
+from vortex.kernel.clock import SystemClock
+from vortex.kernel.errors import ConfigError, NotRunning
+from vortex.settings import Loaded, Secrets, Settings
+
+EXECUTOR_SHARE = {"exchange": 0.01}
+
+
+def launch_plan(loaded: Loaded, *, flatten_on_stop: bool = False) -> LaunchPlan:
+    """Everything `vortex start` needs; raises ConfigError for what can be seen to be wrong before anything runs."""
+    settings, keys = loaded.settings, with_keys(loaded)
+    if settings.venue.kind == "paper":
+        raise ConfigError("venue paper is not built yet: it needs real market data; use sim, testnet or live")
+    home = prepare_home(settings.home_path)
+    services: list[Service] = [
+        postgres_service(home, keys.postgres, settings.database),
+        redis_service(home, keys.redis),
+    ]
+    if settings.venue.kind == "sim" and not settings.venue.rest_url:
+        services.append(VenueService(home, venue_arguments(settings)))
+
+    def prepare(started: Mapping[str, Service], progress: Progress) -> None:
+        progress("services", "bringing the database schema up to date")
+        migrations.upgrade(started["postgres"].dsn)
+        forget_views(started["redis"].dsn, settings)
+        progress("services", "asking the exchange for our symbols and our account")
+        asyncio.run(preflight(addressed(settings, started), keys))
+
+    def root_config(started: Mapping[str, Service], boot_id: str, page: Path) -> RootConfig:
+        return RootConfig(
+            home=str(home),
+            page=str(page),
+            boot_id=boot_id,
+            symbols=settings.symbols,
+            settings_json=addressed(settings, started).to_json(),
+            seed=settings.venue.seed,
+            standbys=settings.ray.standbys,
+            executor_resources=EXECUTOR_SHARE,
+            flatten_on_give_up=settings.shutdown.on_give_up == "flatten",
+        )
+
+    def environment(started: Mapping[str, Service]) -> dict[str, str]:
+        return handed_down(keys, started).environment()
+
+    return LaunchPlan(
+        home=home,
+        services=services,
+        root_config=root_config,
+        environment=environment,
+        prepare=prepare,
+        head=HeadSettings(dashboard=settings.ray.dashboard, object_store_bytes=settings.ray.object_store_mb << 20),
+        account=account_name(settings, keys),
+    )
+
+
+def with_keys(loaded: Loaded) -> Secrets:
+    """The operator's keys; the simulated exchange brings its own."""
+    keys = loaded.secrets
+    if loaded.settings.venue.kind == "sim" and keys.api_key is None:
+        return Secrets.from_environment(
+            {
+                **keys.environment(),
+                "VORTEX_VENUE__API_KEY": DEFAULT_KEY,
+                "VORTEX_VENUE__API_SECRET": DEFAULT_SECRET,
+            }
+        )
+    return keys
+
+
+def handed_down(keys: Secrets, started: Mapping[str, Service]) -> Secrets:
+    """Keys and the servers' addresses, as the workers get them."""
+    return Secrets.from_environment(
+        {
+            **keys.environment(),
+            "VORTEX_POSTGRES_DSN": started["postgres"].dsn,
+            "VORTEX_REDIS_URL": started["redis"].dsn,
+        }
+    )
+
+
+def account_name(settings: Settings, keys: Secrets) -> str:
+    """Whom the instance lock protects: a real account by its key; a simulated one belongs to its state directory."""
+    if settings.venue.kind == "sim" or keys.api_key is None:
+        return ""
+    return f"{settings.venue.kind}:{keys.api_key.get_secret_value()}"
+
+
+def addressed(settings: Settings, started: Mapping[str, Service]) -> Settings:
+    """The settings with the embedded exchange's address filled in."""
+    venue = started.get("venue")
+    if not isinstance(venue, VenueService):
+        return settings
+    return msgspec.structs.replace(
+        settings, venue=msgspec.structs.replace(settings.venue, rest_url=venue.rest, ws_url=venue.ws)
+    )
+
+
+def venue_arguments(settings: Settings) -> list[str]:
+    """The embedded exchange's command line; it holds no secret."""
+    for path in settings.venue.data:
+        if not Path(path).expanduser().exists():
+            raise ConfigError(f"venue.data: there is no file or folder {path}")
+    arguments = ["--symbols", ",".join(settings.symbols), "--seed", str(settings.venue.seed)]
+    arguments += ["--speed", str(settings.venue.speed)]
+    for path in settings.venue.data:
+        arguments += ["--data", str(Path(path).expanduser().absolute())]
+    return arguments
+
+
+def forget_views(redis_url: str, settings: Settings) -> None:
+    """Views of an earlier run must not look like this one's."""
+    reader = MirrorReader(redis_url, settings.mirror.prefix)
+    try:
+        reader.forget_views()
+    except NotRunning as error:
+        raise ConfigError(str(error)) from error
+    finally:
+        reader.close()
+
+
+async def preflight(settings: Settings, keys: Secrets) -> None:
+    """Ask the exchange what would otherwise fail deep in the tree: address, keys, symbols (P-7 is the doctor's)."""
+    await bootstrap.preflight(settings, keys, SystemClock())

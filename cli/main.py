@@ -1,0 +1,46 @@
+"""`vortex`: the command line."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from cli import config, db, operate, venue
+from cli.kill import kill
+from cli.sim import sim_command
+from cli.start import start
+from cli.status import status
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    help="VORTEX-7: supervised short-term trading of Binance USDT-M perpetual futures.",
+)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        typer.echo(version("vortex7"))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """VORTEX-7: supervised short-term trading of Binance USDT-M perpetual futures."""
+
+
+app.command()(start)
+app.command()(status)
+app.command()(operate.reconcile)
+app.command()(kill)
+app.command()(operate.stop)
+app.command()(operate.resume)
+app.command("sim")(sim_command)
+app.add_typer(venue.app, name="venue")
+app.add_typer(config.app, name="config")
+app.add_typer(db.app, name="db")

@@ -1,0 +1,49 @@
+"""Decisions with their inputs, written in batches off the hot path (S1-5)."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from vortex.adapters.postgres.link import Link
+from vortex.domain.signals import Decision
+
+_APPEND = """
+    INSERT INTO decisions (
+        ts, symbol, action, strategy, confidence, final_score, engines_agree, failed, reason, signals)
+    SELECT ms_to_time((d->>'ts_ms')::bigint), d->>'symbol', d->>'action', d->>'strategy', (d->>'confidence')::float8,
+           (d->>'final_score')::float8, (d->>'engines_agree')::integer, d->'failed', d->>'reason', d->'signals'
+    FROM jsonb_array_elements($1) WITH ORDINALITY AS entries (d, place) ORDER BY place
+"""
+_RECENT = """
+    SELECT jsonb_build_object(
+        'type', 'Decision', 'symbol', symbol, 'ts_ms', time_to_ms(ts), 'action', action, 'strategy', strategy,
+        'confidence', confidence, 'final_score', final_score, 'engines_agree', engines_agree, 'failed', failed,
+        'reason', reason, 'signals', signals)::text AS decision
+    FROM decisions WHERE $2::text IS NULL OR symbol = $2 ORDER BY ts DESC, id DESC LIMIT $1
+"""
+_PRUNE = "WITH gone AS (DELETE FROM decisions WHERE ts < ms_to_time($1) RETURNING 1) SELECT count(*) FROM gone"
+
+
+class DecisionStore:
+    """Appends, reads back, forgets after a while."""
+
+    def __init__(self, dsn: str) -> None:
+        self._link = Link(dsn, "decisions")
+
+    async def append(self, decisions: Sequence[Decision]) -> None:
+        """Keep these, all or none."""
+        if decisions:
+            await self._link.value(_APPEND, msgspec.json.encode(decisions).decode())
+
+    async def recent(self, limit: int = 100, symbol: str | None = None) -> list[Decision]:
+        """The newest decisions, newest first, exactly as they were made."""
+        rows = await self._link.rows(_RECENT, limit, symbol)
+        return [msgspec.json.decode(row["decision"], type=Decision) for row in rows]
+
+    async def prune(self, before_ms: int) -> int:
+        """Forget decisions older than this; how many that were."""
+        return int(await self._link.value(_PRUNE, before_ms))
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        await self._link.close()

@@ -1,0 +1,1 @@
+"""Recorded market data: files of several layouts, read in a stream and replayed as a market."""

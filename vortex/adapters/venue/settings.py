@@ -1,0 +1,40 @@
+"""What a simulated exchange is started with."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from vortex.exchange.auth import ApiKey
+from vortex.exchange.floor import VenueRules
+
+DEFAULT_KEY = "vortexsimulatedkey000000000000000000000000000000000000000000main"
+DEFAULT_SECRET = "vortexsimulatedsecret000000000000000000000000000000000000000main"  # noqa: S105  # opens only the simulated exchange
+
+
+@dataclass(frozen=True, slots=True)
+class VenueSettings:
+    """One exchange process. Money is in whole units; `speed` multiplies the exchange's clock."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0 takes a free port; the ready message says which."""
+    symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT")
+    """Empty with recorded files: every symbol they hold."""
+    seed: int = 1
+    speed: float = 1.0
+    data: tuple[str, ...] = ()
+    """Recorded files; without any, the seeded generator makes the market."""
+    keys: tuple[ApiKey, ...] = (ApiKey(DEFAULT_KEY, DEFAULT_SECRET),)
+    balance: Decimal = Decimal(10_000)
+    """USDT of every account at the start."""
+    bnb_balance: Decimal = Decimal(0)
+    route_fidelity: bool = True
+    """Unrouted stream paths carry public streams only, as in production since 2026-04; False lets them carry all."""
+    fault_seed: int = 1
+    pump_ms: int = 25
+    """Wall milliseconds between two looks at the market."""
+    socket_life_s: float = 86_400.0
+    queue_max: int = 20_000
+    """Messages waiting for one slow reader before it is cut off."""
+    control_messages_per_s: int = 10
+    paused: bool = False
+    rules: VenueRules = field(default_factory=VenueRules)

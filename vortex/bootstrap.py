@@ -1,0 +1,294 @@
+"""The composition root: from settings to open adapters. The one place that chooses implementations."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from vortex.adapters.binance import endpoints
+from vortex.adapters.binance.health import ApiHealth
+from vortex.adapters.binance.market_reader import MarketReader
+from vortex.adapters.binance.rest import RestClient, RestSample, UsedLimits
+from vortex.adapters.binance.signing import Credentials
+from vortex.adapters.binance.streams import MarketListener, MarketStreams
+from vortex.adapters.binance.user_stream import UserStream
+from vortex.adapters.binance.venue import BinanceVenue
+from vortex.adapters.mirror import RedisMirror
+from vortex.adapters.postgres.audit_store import AuditStore
+from vortex.adapters.postgres.breaker_store import BreakerStore
+from vortex.adapters.postgres.decision_store import DecisionStore
+from vortex.adapters.postgres.journal import PostgresJournal
+from vortex.domain.effects import Audit
+from vortex.domain.events import ApiSampled
+from vortex.domain.instruments import Instrument
+from vortex.domain.outcomes import UsageReported, VenueOutcome
+from vortex.domain.signals import Decision
+from vortex.kernel.clock import MS, Clock, Mono, Nanos
+from vortex.kernel.errors import ConfigError, NotSent, OutcomeUnknown, VenueRejected
+from vortex.kernel.rng import Rng
+from vortex.settings import Secrets, Settings
+
+NOT_SAID = -1
+BAD_KEY_CODES = frozenset({-1002, -1022, -2014, -2015})
+
+
+class ScaledClock:
+    """A clock that runs `speed` times as fast from now on: the simulated exchange's own pace (interfaces: --speed)."""
+
+    def __init__(self, clock: Clock, speed: float) -> None:
+        self._clock = clock
+        self._speed = speed
+        self._start_unix = clock.unix()
+        self._start_mono = clock.mono()
+
+    def unix(self) -> Nanos:
+        return Nanos(self._start_unix + self._passed())
+
+    def mono(self) -> Mono:
+        return Mono(self._start_mono + self._passed())
+
+    def _passed(self) -> int:
+        return int((self._clock.mono() - self._start_mono) * self._speed)
+
+
+class ExchangeClock:
+    """Stamps in exchange time, durations in this machine's."""
+
+    def __init__(self, clock: Clock, venue_ms: Callable[[], int]) -> None:
+        self._clock = clock
+        self._venue_ms = venue_ms
+
+    def unix(self) -> Nanos:
+        return Nanos(self._venue_ms() * MS)
+
+    def mono(self) -> Mono:
+        return self._clock.mono()
+
+
+def load_settings(settings_json: str) -> Settings:
+    """What the launcher decided; raises ConfigError."""
+    return Settings.from_json(settings_json)
+
+
+def secrets() -> Secrets:
+    """What the launcher handed down in the environment."""
+    return Secrets.from_environment(os.environ)
+
+
+def urls(settings: Settings) -> endpoints.Urls:
+    """Where the exchange of these settings is; an address in the settings wins."""
+    venue = settings.venue
+    if venue.rest_url:
+        return endpoints.custom(venue.rest_url, venue.ws_url or venue.rest_url.replace("http", "ws", 1))
+    match venue.kind:
+        case "live":
+            return endpoints.LIVE
+        case "testnet":
+            return endpoints.TESTNET
+        case _:
+            raise ConfigError(f"venue {venue.kind} has no address: the launcher sets it when it starts the exchange")
+
+
+def rest_client(
+    settings: Settings,
+    clock: Clock,
+    *,
+    keys: Secrets | None,
+    on_limits: Callable[[UsedLimits], None] | None = None,
+    on_sample: Callable[[RestSample], None] | None = None,
+) -> RestClient:
+    """A session with the exchange, at the exchange's pace; signed when keys are given, which must then be complete."""
+    credentials = None
+    if keys is not None:
+        if keys.api_key is None or keys.api_secret is None:
+            raise ConfigError("no API key: set VORTEX_VENUE__API_KEY and VORTEX_VENUE__API_SECRET")
+        credentials = Credentials(keys.api_key.get_secret_value(), keys.api_secret.get_secret_value())
+    pace = clock if settings.venue.speed == 1.0 else ScaledClock(clock, settings.venue.speed)
+    return RestClient(
+        urls(settings),
+        pace,
+        credentials,
+        on_limits=on_limits or _ignore,
+        on_sample=on_sample or _ignore,
+    )
+
+
+def postgres_dsn() -> str:
+    """Where the journal is; raises ConfigError when the launcher said nothing."""
+    dsn = secrets().postgres
+    if dsn is None:
+        raise ConfigError("no database: set VORTEX_POSTGRES_DSN, or start with `vortex start`")
+    return dsn
+
+
+class ExecutionParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the executor stands on."""
+
+    venue: BinanceVenue
+    journal: PostgresJournal
+    user_stream: UserStream
+    instruments: Mapping[str, Instrument]
+    fee_rates: Mapping[str, tuple[Decimal, Decimal]]
+
+    async def close(self) -> None:
+        """Give connections back."""
+        await self.venue.close()
+        await self.journal.close()
+
+
+async def open_execution(
+    settings: Settings,
+    clock: Clock,
+    rng: Rng,
+    *,
+    on_event: Callable[[VenueOutcome], None],
+    on_health: Callable[[ApiSampled], None],
+) -> ExecutionParts:
+    """Open exchange, user stream and journal; the account is put into the mode that we trade in."""
+
+    def limits(used: UsedLimits) -> None:
+        said = (NOT_SAID if n is None else n for n in (used.weight_1m, used.orders_10s, used.orders_1m))
+        weight, in_10s, in_1m = said
+        on_event(UsageReported(weight_1m=weight, orders_10s=in_10s, orders_1m=in_1m))
+
+    health = ApiHealth(clock)
+
+    def sample(one: RestSample) -> None:
+        summary = health.take(one)
+        if summary is not None:
+            on_health(summary)
+
+    rest = rest_client(settings, clock, keys=secrets(), on_limits=limits, on_sample=sample)
+    venue = BinanceVenue(rest, settings.symbols)
+    journal = PostgresJournal(postgres_dsn(), clock)
+    try:
+        await venue.start()
+        instruments = chosen(settings.symbols, venue.known_instruments)
+        await venue.ensure_account_modes(settings.symbols)
+        rates = await asyncio.gather(*(venue.fee_rates(symbol) for symbol in settings.symbols))
+        await journal.learn(instruments)
+    except BaseException:
+        await venue.close()
+        await journal.close()
+        raise
+    return ExecutionParts(
+        venue=venue,
+        journal=journal,
+        user_stream=UserStream(urls(settings), rest, lambda: venue.known_instruments, rng.fork("user"), on_event),
+        instruments=instruments,
+        fee_rates=dict(zip(settings.symbols, rates, strict=True)),
+    )
+
+
+def chosen(symbols: Sequence[str], listed: Mapping[str, Instrument]) -> dict[str, Instrument]:
+    """The instruments of our symbols; raises ConfigError naming those that the exchange does not list."""
+    unknown = [symbol for symbol in symbols if symbol not in listed]
+    if unknown:
+        raise ConfigError(f"{', '.join(unknown)}: not traded on this exchange; take it out of `symbols`")
+    return {symbol: listed[symbol] for symbol in symbols}
+
+
+class MarketParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a symbol's feed stands on. `clock` shows exchange time."""
+
+    rest: RestClient
+    reader: MarketReader
+    instruments: Mapping[str, Instrument]
+    clock: ExchangeClock
+    open_streams: Callable[[tuple[str, ...], MarketListener], MarketStreams]
+
+    async def close(self) -> None:
+        """Give connections back."""
+        await self.rest.close()
+
+
+async def open_market(settings: Settings, clock: Clock, rng: Rng) -> MarketParts:
+    """Open public market data; no keys needed."""
+    rest = rest_client(settings, clock, keys=None)
+    venue = BinanceVenue(rest, settings.symbols)
+    try:
+        await venue.start()
+    except BaseException:
+        await venue.close()
+        raise
+    addresses = urls(settings)
+
+    def streams(symbols: tuple[str, ...], listener: MarketListener) -> MarketStreams:
+        return MarketStreams(addresses, symbols, clock, rng.fork("streams"), listener)
+
+    return MarketParts(
+        rest=rest,
+        reader=venue.market,
+        instruments=venue.known_instruments,
+        clock=ExchangeClock(clock, rest.venue_ms),
+        open_streams=streams,
+    )
+
+
+async def preflight(settings: Settings, keys: Secrets, clock: Clock) -> None:
+    """Ask the exchange once for our symbols and our account, so that a wrong address, key or symbol is one message."""
+    rest = rest_client(settings, clock, keys=keys)
+    venue = BinanceVenue(rest, settings.symbols)
+    where = urls(settings).rest
+    try:
+        await venue.start()
+        chosen(settings.symbols, venue.known_instruments)
+        await venue.balance()
+    except VenueRejected as err:
+        if err.code in BAD_KEY_CODES:
+            raise ConfigError(
+                f"the exchange at {where} refuses the API key ({err}): check VORTEX_VENUE__API_KEY and "
+                "VORTEX_VENUE__API_SECRET, the key's rights, and its address list"
+            ) from err
+        raise ConfigError(f"the exchange at {where} refuses us: {err}") from err
+    except (NotSent, OutcomeUnknown) as err:
+        raise ConfigError(f"the exchange at {where} does not answer ({err}): check the address and the network") from err
+    finally:
+        await venue.close()
+
+
+def open_breaker() -> tuple[BreakerStore, PostgresJournal]:
+    """The breaker's memory, and the journal that it catches up from."""
+    dsn = postgres_dsn()
+    return BreakerStore(dsn), PostgresJournal(dsn)
+
+
+async def open_mirror(settings: Settings) -> RedisMirror | None:
+    """The hot mirror (D-1); None where there is none."""
+    url = secrets().redis
+    if url is None or not settings.mirror.enabled:
+        return None
+    mirror = RedisMirror(url, settings.mirror.prefix, settings.mirror.queue_max)
+    await mirror.start()
+    return mirror
+
+
+class Memory:
+    """Where the recorder keeps facts for people: the audit log and the recorded decisions."""
+
+    def __init__(self, dsn: str) -> None:
+        self._audit = AuditStore(dsn)
+        self._decisions = DecisionStore(dsn)
+
+    async def write(self, audits: Sequence[Audit], decisions: Sequence[Decision]) -> None:
+        """Append both; raises JournalUnavailable when the database does not take them."""
+        if audits:
+            await self._audit.append(audits)
+        if decisions:
+            await self._decisions.append(decisions)
+
+    async def close(self) -> None:
+        """Give connections back."""
+        await self._audit.close()
+        await self._decisions.close()
+
+
+def open_memory() -> Memory:
+    """The recorder's database."""
+    return Memory(postgres_dsn())
+
+
+def _ignore(_: object) -> None:
+    return

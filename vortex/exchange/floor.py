@@ -1,0 +1,91 @@
+"""The trading floor: what every part of the exchange shares - listings, accounts, counters, ledger, outbox."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from vortex.exchange.account import Account
+from vortex.exchange.events import Outbound, Payload, StreamEvent, UserEvent
+from vortex.exchange.faults import FaultBook
+from vortex.exchange.instruments import Instrument
+from vortex.exchange.ledger import Ledger
+from vortex.exchange.limits import LimitRules
+from vortex.exchange.listing import Listing
+from vortex.kernel.rng import Rng
+
+
+@dataclass(frozen=True, slots=True)
+class VenueRules:
+    """How this exchange behaves where the real one leaves a choice."""
+
+    limits: LimitRules = field(default_factory=LimitRules)
+    algo_orders_max: int = 200
+    algo_trigger_ms: int = 0
+    """How long a conditional order stays TRIGGERING; a cancel in between is refused with -4117."""
+    reject_excess_reduce_only: bool = False
+    """Refuse a reduce-only order larger than the position (-2022) instead of cutting it."""
+    legacy_fields: bool = False
+    """Put avgPrice and cumQuote into order responses, as before 2026-06-30."""
+    recv_window_stretch: float = 1.0
+    """Multiplies recvWindow, for an exchange clock that runs faster than the wall's."""
+    listen_key_ms: int = 3_600_000
+    margin_call_ratio: float = 0.8
+    liquidation: bool = True
+    depth_levels: int = 1000
+
+
+@dataclass(slots=True)
+class Counters:
+    """Ids the exchange hands out; all increase."""
+
+    order_id: int = 700_000_000
+    algo_id: int = 4_000_000_000_000_000
+    transfer_id: int = 10_000_000_000
+
+    def next_order(self) -> int:
+        self.order_id += 1
+        return self.order_id
+
+    def next_algo(self) -> int:
+        self.algo_id += 1
+        return self.algo_id
+
+    def next_transfer(self) -> int:
+        self.transfer_id += 1
+        return self.transfer_id
+
+
+@dataclass(slots=True)
+class Floor:
+    """Shared state. `now_ms` is the exchange's clock at the event being handled."""
+
+    listings: dict[str, Listing]
+    instruments: Mapping[str, Instrument]
+    rules: VenueRules
+    faults: FaultBook
+    rng: Rng
+    accounts: dict[str, Account] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
+    counters: Counters = field(default_factory=Counters)
+    outbox: list[Outbound] = field(default_factory=list)
+    marks_e8: dict[str, int] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    """Symbols whose published book changed since the publisher last looked."""
+    snapshots: set[str] = field(default_factory=set)
+    """Symbols of which somebody took a book snapshot since the publisher last looked."""
+    now_ms: int = 0
+
+    def tell(self, account: str, payload: Payload) -> None:
+        """Queue a user event."""
+        self.outbox.append(UserEvent(account, payload))
+
+    def publish(self, stream: str, payload: object) -> None:
+        """Queue a public stream event."""
+        self.outbox.append(StreamEvent(stream, payload))
+
+    def listing(self, symbol: str) -> Listing:
+        """The listing of a known symbol."""
+        return self.listings[symbol]
+
+    def bnb_price_e8(self) -> int:
+        """Mark price of BNB, 0 when it is not listed."""
+        return self.marks_e8.get("BNBUSDT", 0)

@@ -1,0 +1,142 @@
+"""One listed symbol seen from outside: engine, tape, candles, mark, funding and statistics."""
+
+from collections import deque
+
+from vortex.exchange.candles import Candles
+from vortex.exchange.history import FundingPoint, History
+from vortex.exchange.instruments import QUOTE_SCALE, Instrument
+from vortex.exchange.market_events import MarkState, OpenInterestState, RatioState
+from vortex.exchange.matching import Engine
+from vortex.exchange.orders import BUY, SELL
+
+TAPE_MAX = 100_000
+STATISTICS_MAX = 20_000
+FIRST_TRADE_ID = 900_000_000
+PERIOD_MS = 300_000
+
+
+class Print:
+    """One trade of the public tape."""
+
+    __slots__ = ("buyer_is_maker", "lots", "px", "trade_id", "ts_ms")
+
+    def __init__(self, trade_id: int, ts_ms: int, px: int, lots: int, buyer_is_maker: bool) -> None:
+        self.trade_id = trade_id
+        self.ts_ms = ts_ms
+        self.px = px
+        self.lots = lots
+        self.buyer_is_maker = buyer_is_maker
+
+
+class Listing:
+    """Everything public about one symbol."""
+
+    def __init__(self, instrument: Instrument, start_ms: int) -> None:
+        self.instrument = instrument
+        self.engine = Engine(instrument)
+        self.status = "TRADING"
+        self.last_px = int(instrument.reference_price / instrument.tick)
+        self.last_trade_id = FIRST_TRADE_ID
+        self.tape: deque[Print] = deque(maxlen=TAPE_MAX)
+        self.candles = Candles(start_ms, self.last_px)
+        self.mark_candles = Candles(start_ms, self.last_px)
+        self.index_candles = Candles(start_ms, self.last_px)
+        self.mark_e8 = self.last_px * instrument.tick_e8
+        self.index_e8 = self.mark_e8
+        self.funding_rate = 0.0001
+        self.next_funding_ms = (start_ms // 28_800_000 + 1) * 28_800_000
+        self.funding: deque[FundingPoint] = deque(maxlen=STATISTICS_MAX)
+        self.open_interest: deque[OpenInterestState] = deque(maxlen=STATISTICS_MAX)
+        self.open_interest_now = 0
+        self.ratios: deque[RatioState] = deque(maxlen=STATISTICS_MAX)
+        self.update_id = 1_000_000
+        self.book_ms = start_ms
+
+    def load(self, history: History) -> None:
+        """Begin where the market's past ends."""
+        self.candles.load(history.candles, history.end_ms)
+        self.mark_candles, self.index_candles = self.candles.copy(), self.candles.copy()
+        for trade in history.trades:
+            self.last_trade_id += 1
+            self.tape.append(
+                Print(self.last_trade_id, trade.ts_ms, trade.px_ticks, trade.qty_lots, trade.buyer_is_maker)
+            )
+        self.last_px = self.candles.minute.close
+        self.mark_e8 = self.index_e8 = self.last_px * self.instrument.tick_e8
+        self.open_interest.extend(history.open_interest)
+        recent = (*history.open_interest, *history.open_interest_recent)
+        if recent:
+            self.open_interest_now = recent[-1].lots
+        self.ratios.extend(history.ratios)
+        self.funding.extend(history.funding)
+
+    def record_trade(self, ts_ms: int, px: int, lots: int, buyer_is_maker: bool) -> Print:
+        """Put a trade on the tape and into the candles; the caller has rolled the candles to now."""
+        self.last_trade_id += 1
+        printed = Print(self.last_trade_id, ts_ms, px, lots, buyer_is_maker)
+        self.tape.append(printed)
+        self.last_px = px
+        self.candles.minute.add(px, lots, not buyer_is_maker, printed.trade_id)
+        return printed
+
+    def record_mark(self, state: MarkState) -> None:
+        """A new mark, index and funding estimate."""
+        self.mark_e8 = round(state.mark * QUOTE_SCALE)
+        self.index_e8 = round(state.index * QUOTE_SCALE)
+        self.funding_rate = state.funding_rate
+        if state.next_funding_ms > state.ts_ms:
+            self.next_funding_ms = state.next_funding_ms
+        tick = self.instrument.tick_e8
+        for series, price in ((self.mark_candles, self.mark_e8), (self.index_candles, self.index_e8)):
+            series.roll(state.ts_ms)
+            series.minute.add(price // tick, 0, False, -1)
+
+    def record_open_interest(self, state: OpenInterestState) -> None:
+        """Open interest now; the series keeps one point per five minutes, stamped with the period's end."""
+        self.open_interest_now = state.lots
+        end_ms = _period_end(state.ts_ms)
+        if self.open_interest and self.open_interest[-1].ts_ms >= end_ms:
+            self.open_interest.pop()
+        self.open_interest.append(OpenInterestState(end_ms, state.symbol, state.lots))
+
+    def record_ratios(self, state: RatioState) -> None:
+        """Long/short shares; the series keeps one point per five minutes."""
+        end_ms = _period_end(state.ts_ms)
+        if self.ratios and self.ratios[-1].ts_ms >= end_ms:
+            self.ratios.pop()
+        self.ratios.append(
+            RatioState(
+                end_ms,
+                state.symbol,
+                state.global_long,
+                state.top_account_long,
+                state.top_position_long,
+                state.taker_buy_share,
+            )
+        )
+
+    def bump(self) -> int:
+        """A new id for a change of the published book."""
+        self.update_id += 1
+        return self.update_id
+
+    def levels(self, side: int, limit: int) -> list[tuple[int, int]]:
+        """The published book: strangers' levels with our resting orders among them, best first."""
+        outside = self.engine.book.side_of(side).levels(limit)
+        ours = self.engine.resting[side]
+        if not ours:
+            return outside
+        merged = dict(outside)
+        for order in ours:
+            merged[order.px] = merged.get(order.px, 0) + order.left
+        return sorted(merged.items(), key=lambda level: -side * level[0])[:limit]
+
+    def touch(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Best bid and best ask as (price, lots); zeros for an empty side."""
+        bids, asks = self.levels(BUY, 1), self.levels(SELL, 1)
+        return (bids[0] if bids else (0, 0)), (asks[0] if asks else (0, 0))
+
+
+def _period_end(ts_ms: int) -> int:
+    """The end of the five-minute period that this reading belongs to."""
+    return -(-ts_ms // PERIOD_MS) * PERIOD_MS
