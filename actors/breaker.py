@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vortex.engine.breaker import BreakerEngine
-
 from actors.operator import decode_command
 from actors.publisher import Publisher
 from actors.role import PeerInfo, RoleContext
@@ -27,6 +25,7 @@ from vortex.domain.effects import (
 from vortex.domain.envelope import Envelope
 from vortex.domain.events import AccountSampled, ApiSampled, ExecutorUp, TradeClosed
 from vortex.domain.outcomes import TimerFired
+from vortex.engine.breaker import BreakerEngine
 from vortex.kernel.errors import Fenced, LocalViolation, Refused
 
 WAITING_MAX = 1_024
@@ -38,6 +37,7 @@ class BreakerRole:
     def __init__(self, ctx: RoleContext) -> None:
         self._ctx = ctx
         self._settings = bootstrap.load_settings(ctx.settings_json)
+        bootstrap.start_logs(self._settings, ctx.role, ctx.epoch)
         self._engine: BreakerEngine | None = None
         self._timers = Timers(self._on_timer)
         self._publisher = Publisher(ctx, self._settings, self.view)
@@ -55,7 +55,7 @@ class BreakerRole:
     async def run(self) -> None:
         """Load what was known, then judge until stopped."""
         self._over = asyncio.get_running_loop().create_future()
-        store, journal = bootstrap.open_breaker()
+        store, journal = bootstrap.open_breaker(self._ctx.clock)
         self._store = store
         try:
             snapshot = await journal.load(self._settings.symbols)

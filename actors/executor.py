@@ -28,7 +28,7 @@ from vortex.domain.effects import (
     TellSymbol,
 )
 from vortex.domain.envelope import Envelope
-from vortex.domain.events import ApiSampled, ExecutorUp, TradeClosed
+from vortex.domain.events import ExecutorUp, TradeClosed
 from vortex.domain.lease import Lease
 from vortex.domain.outcomes import LinkDown, VenueOutcome
 from vortex.engine.executor import ExecutorEngine
@@ -61,6 +61,7 @@ class ExecutorRole:
     def __init__(self, ctx: RoleContext) -> None:
         self._ctx = ctx
         self._settings = bootstrap.load_settings(ctx.settings_json)
+        bootstrap.start_logs(self._settings, ctx.role, ctx.epoch)
         self._engine: ExecutorEngine | None = None
         self._permit = ClaimedPermit(ctx.permits)
         self._timers = Timers(self._handle)
@@ -82,9 +83,7 @@ class ExecutorRole:
     async def run(self) -> None:
         """Open the adapters, recover, serve until stopped; raise what breaks the contract."""
         self._over = asyncio.get_running_loop().create_future()
-        parts = await bootstrap.open_execution(
-            self._settings, self._ctx.clock, self._ctx.rng, on_event=self._handle, on_health=self._handle
-        )
+        parts = await bootstrap.open_execution(self._settings, self._ctx.clock, self._ctx.rng, on_event=self._handle)
         try:
             snapshot = await parts.journal.load(self._settings.symbols)
             self._wire = Wire(parts.venue, self._handle)
@@ -199,7 +198,7 @@ class ExecutorRole:
         for event in self._closed:
             self._ctx.mail.send("breaker", event)
 
-    def _handle(self, event: VenueOutcome | ApiSampled) -> None:
+    def _handle(self, event: VenueOutcome) -> None:
         """An outcome from a task or a timer: an engine that breaks on it ends the role."""
         if self._engine is None or self._failure is not None:
             return

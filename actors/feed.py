@@ -13,6 +13,8 @@ from vortex.domain.market import Candle, Interval, MarketMessage
 from vortex.kernel.clock import MS, Clock
 from vortex.kernel.errors import VortexError
 from vortex.kernel.rng import Rng
+from vortex.market import feed as events
+from vortex.market.feed import FeedLink, FeedSettings
 from vortex.signals.board import SignalBoard
 
 log = structlog.get_logger()
@@ -30,7 +32,10 @@ PollReader = Callable[[], Coroutine[Any, Any, Sequence[MarketMessage]]]
 
 
 class Feed:
-    """One symbol's market. While a repair runs, live messages wait; afterwards they are handed over in order."""
+    """One symbol's market. While a repair runs, live messages wait; afterwards they are handed over in order.
+
+    The link decides (vortex.market.feed); each line keeps its own socket, back-off and pings (adapters.binance.line).
+    """
 
     def __init__(
         self,
@@ -47,69 +52,109 @@ class Feed:
         self._board = board
         self._clock = clock
         self._rng = rng
-        self._on_message = on_message
+        self._deliver = on_message
         self._on_trusted = on_trusted
+        self._link = FeedLink(FeedSettings(), rng.fork("link"))
         self._up: set[Route] = set()
+        self._heard = False
+        self._gaps = 0
         self._repair_wanted = asyncio.Event()
         self.repairs = 0
         self.reason = "connecting"
         self.streams = market.open_streams(
-            (symbol,), MarketListener(on_message=on_message, on_up=self._route_up, on_down=self._route_down)
+            (symbol,), MarketListener(on_message=self._on_message, on_up=self._route_up, on_down=self._route_down)
         )
 
     async def run(self) -> None:
         """Serve until canceled."""
+        self._carry_out(self._link.handle(events.Start(self._now_ms)))
         async with asyncio.TaskGroup() as group:
             group.create_task(self.streams.run(), name="streams")
             group.create_task(self._repairs(), name="repairs")
             for name, period_s, read in self._polls():
                 group.create_task(self._poll(period_s, read), name=name)
 
-    def repair(self, reason: str) -> None:
-        """Stop trusting the market, fetch what is missing, trust it again (E0-5)."""
-        self.reason = reason
-        self._on_trusted(False)
-        self.streams.hold()
-        self._repair_wanted.set()
+    def tick(self) -> None:
+        """Once per cycle: tell the link what was heard, and that time passes."""
+        now = self._now_ms
+        if self._heard:
+            self._heard = False
+            self._carry_out(self._link.handle(events.Seen(now)))
+        gaps = self._board.counters()["trade_gaps"]
+        if gaps > self._gaps:
+            self.reason = "trades are missing"
+            self._carry_out(self._link.handle(events.GapSeen(now, self._board.last_agg_id)))
+        self._gaps = gaps
+        self._carry_out(self._link.handle(events.Ticked(now)))
+
+    def repair(self) -> None:
+        """Somebody noticed a gap: do not trust the market until it is mended."""
+        self._carry_out(self._link.handle(events.GapSeen(self._now_ms, self._board.last_agg_id)))
 
     @property
     def state(self) -> str:
-        """What the screens show."""
-        if len(self._up) < len(Route):
-            return "RECONNECTING"
-        return "WARMING" if self._repair_wanted.is_set() or self.reason else "SUBSCRIBED"
+        """Where the link is (E0-4)."""
+        return self._link.state.value
 
     # ---- inside
 
+    @property
+    def _now_ms(self) -> int:
+        return self._clock.mono() // MS
+
+    def _on_message(self, message: MarketMessage) -> None:
+        self._heard = True
+        self._deliver(message)
+
     def _route_up(self, route: Route) -> None:
         self._up.add(route)
-        if len(self._up) == len(Route):
-            self.repair("connected")
+        if len(self._up) < len(Route):
+            return
+        self._carry_out(self._link.handle(events.Opened(self._now_ms)))
 
     def _route_down(self, route: Route, reason: str) -> None:
         self._up.discard(route)
         self.reason = f"{route.value}: {reason}"
-        self._on_trusted(False)
+        self._carry_out(self._link.handle(events.Lost(self._now_ms, reason)))
+
+    def _carry_out(self, effects: Sequence[events.FeedEffect]) -> None:
+        for effect in effects:
+            match effect:
+                case events.Subscribe():  # the URL already has
+                    self._carry_out(self._link.handle(events.Acknowledged(self._now_ms)))
+                case events.Retry():  # the lines have their own back-off
+                    self._carry_out(self._link.handle(events.RetryDue(self._now_ms)))
+                case events.NeedBackfill():
+                    self.streams.hold()
+                    self._repair_wanted.set()
+                case events.Warm() | events.Cold():
+                    self._on_trusted(isinstance(effect, events.Warm))
+                case events.HangUp():
+                    for route in sorted(self._up):
+                        self.streams.reconnect(route, "silent")
+                case events.Silent(since_ms=since_ms):
+                    log.warning("feed.silent", symbol=self._symbol, silent_ms=self._now_ms - since_ms)
+                case events.Connect() | events.Ping():
+                    pass  # a line connects for ever and pings by itself
 
     async def _repairs(self) -> None:
         while True:
             await self._repair_wanted.wait()
-            if len(self._up) < len(Route):
-                self._repair_wanted.clear()
-                continue
+            self._repair_wanted.clear()
             try:
                 candles, trades, polls = await self._history()
             except VortexError as err:
+                self.reason = f"history: {err}"
                 log.warning("feed.repair_failed", symbol=self._symbol, reason=str(err))
                 await asyncio.sleep(REPAIR_RETRY_S)
+                self._repair_wanted.set()
                 continue
-            self._repair_wanted.clear()
             self._board.warm_up(candles, trades, polls)
             self.repairs += 1
             self.streams.release()
-            if len(self._up) == len(Route):
-                self.reason = ""
-                self._on_trusted(True)
+            self._gaps = self._board.counters()["trade_gaps"]
+            self.reason = ""
+            self._carry_out(self._link.handle(events.Backfilled(self._now_ms)))
 
     async def _history(self) -> tuple[list[Candle], list[Any], list[MarketMessage]]:
         """Everything the engines need to be warm: candles of all intervals, the tape, the slow readings."""
@@ -153,10 +198,8 @@ class Feed:
     async def _poll(self, period_s: float, read: PollReader) -> None:
         while True:
             await asyncio.sleep(period_s * self._rng.uniform(1 - JITTER, 1 + JITTER))
-            if self._repair_wanted.is_set():
-                continue
             try:
                 for message in await read():
-                    self._on_message(message)
+                    self._deliver(message)
             except VortexError as err:
                 log.info("poll.failed", symbol=self._symbol, reason=str(err), at_ms=self._clock.unix() // MS)

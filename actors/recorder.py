@@ -8,6 +8,7 @@ from typing import Any
 from actors.publisher import Publisher
 from actors.role import PeerInfo, RoleContext
 from vortex import bootstrap
+from vortex.adapters.postgres.audit_store import AuditEntry
 from vortex.domain.effects import Alert, Audit
 from vortex.domain.envelope import Envelope
 from vortex.domain.signals import Decision
@@ -26,7 +27,8 @@ class RecorderRole:
     def __init__(self, ctx: RoleContext) -> None:
         self._ctx = ctx
         self._settings = bootstrap.load_settings(ctx.settings_json)
-        self._waiting: asyncio.Queue[Audit | Decision] = asyncio.Queue(maxsize=WAITING_MAX)
+        bootstrap.start_logs(self._settings, ctx.role, ctx.epoch)
+        self._waiting: asyncio.Queue[AuditEntry | Decision] = asyncio.Queue(maxsize=WAITING_MAX)
         self._publisher = Publisher(ctx, self._settings, self.view)
         self._counts: Counter[str] = Counter()
         self._over: asyncio.Future[None] | None = None
@@ -69,7 +71,7 @@ class RecorderRole:
         if self._waiting.full():
             self._waiting.get_nowait()
             self._counts["dropped"] += 1
-        self._waiting.put_nowait(body if isinstance(body, Decision) else signed(body, envelope, self._now_ms()))
+        self._waiting.put_nowait(body if isinstance(body, Decision) else entry(body, envelope, self._now_ms()))
 
     async def ask(self, body: bytes) -> str:
         """Nothing to command here."""
@@ -100,7 +102,7 @@ class RecorderRole:
             batch = [self._waiting.get_nowait() for _ in range(min(self._waiting.qsize(), BATCH_MAX))]
             try:
                 await memory.write(
-                    [fact for fact in batch if isinstance(fact, Audit)],
+                    [fact for fact in batch if isinstance(fact, AuditEntry)],
                     [fact for fact in batch if isinstance(fact, Decision)],
                 )
             except JournalUnavailable:
@@ -111,9 +113,11 @@ class RecorderRole:
             self._ctx.slot.progressed(len(batch))
 
 
-def signed(fact: Audit | Alert, envelope: Envelope, now_ms: int) -> Audit:
-    """An audit or alert with who said it and when it reached us."""
+def entry(fact: Audit | Alert, envelope: Envelope, now_ms: int) -> AuditEntry:
+    """An audit or alert as the log keeps it: who said it, under which epoch, and when it reached us."""
+    cause: dict[str, Any] = {"cause": envelope.cause} if envelope.cause else {}
     if isinstance(fact, Alert):
-        fact = Audit(kind="alert", detail={"level": fact.level, "text": fact.text})
-    who: dict[str, str | int | float | None] = {"who": envelope.sender, "epoch": envelope.epoch, "cause": envelope.cause, "recorded_ms": now_ms}
-    return Audit(kind=fact.kind, detail={**who, **fact.detail})
+        kind, detail = "alert", {**cause, "level": fact.level, "text": fact.text}
+    else:
+        kind, detail = fact.kind, {**cause, **fact.detail}
+    return AuditEntry(ts_ms=now_ms, kind=kind, who=envelope.sender, epoch=envelope.epoch, detail=detail)

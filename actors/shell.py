@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import logging
 import os
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class Shell:
         processes.set_title(f"vortex:{birth.name}")
         self._birth = birth
         self._clock = SystemClock()
-        self._page = BeatsPage(Path(birth.page))
+        self._page = BeatsPage(_page_path(birth))
         self._slot: BeatSlot = self._page.slot(birth.slot)
         self._root_epoch = birth.root_epoch
         self._claimed_ns = self._clock.mono()
@@ -265,6 +266,14 @@ class Shell:
             state=self._state(),
             over=over,
         )
+
+
+def _page_path(birth: Birth) -> Path:
+    """The node's page; on a node that has none, because the root lives elsewhere, a private one beside it."""
+    shared = Path(birth.page)
+    if shared.parent.is_dir():
+        return shared
+    return Path(tempfile.mkdtemp(prefix="v7-page-")) / "beats"
 
 
 def _preload() -> None:

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vortex.engine.symbol import SymbolEngine, standard_symbol
-
 from actors.feed import Feed
 from actors.market_mirror import MarketMirror
 from actors.publisher import Publisher
@@ -16,6 +14,7 @@ from vortex.domain.effects import Alert, Audit, Backfill, CancelTimer, Effect, E
 from vortex.domain.envelope import Envelope
 from vortex.domain.market import MarketMessage
 from vortex.domain.outcomes import TimerFired
+from vortex.engine.symbol import SymbolEngine, standard_symbol
 from vortex.kernel.clock import MS
 from vortex.kernel.errors import ConfigError, Fenced, LocalViolation, Refused
 from vortex.signals.board import SignalBoard
@@ -31,6 +30,7 @@ class SymbolRole:
         self._ctx = ctx
         self._symbol = ctx.role.partition(":")[2]
         self._settings = bootstrap.load_settings(ctx.settings_json)
+        bootstrap.start_logs(self._settings, ctx.role, ctx.epoch)
         self._engine: SymbolEngine | None = None
         self._feed: Feed | None = None
         self._timers = Timers(self._on_timer)
@@ -41,6 +41,7 @@ class SymbolRole:
         self._early: list[Envelope] = []
         self._over: asyncio.Future[str] | None = None
         self._failure: Exception | None = None
+        self._grid: dict[str, str] = {}
 
     @property
     def state(self) -> str:
@@ -57,6 +58,7 @@ class SymbolRole:
             instrument = market.instruments.get(self._symbol)
             if instrument is None:
                 raise ConfigError(f"{self._symbol} is not traded on this exchange; take it out of `symbols`")
+            self._grid = {"tick_size": str(instrument.tick_size), "step_size": str(instrument.step_size)}
             board = SignalBoard(self._settings.signals, instrument)
             self._engine = standard_symbol(
                 symbol=self._symbol,
@@ -127,6 +129,7 @@ class SymbolRole:
             "dropped": sum(s.dropped for s in stats.values()),
             "connects": sum(s.connects for s in stats.values()),
         }
+        seen["instrument"] = self._grid
         return seen
 
     # ---- inside
@@ -151,6 +154,8 @@ class SymbolRole:
         due = loop.time()
         while True:
             assert self._engine is not None
+            assert self._feed is not None
+            self._feed.tick()
             self._perform(self._engine.on_cycle())
             self._ctx.slot.set_watermark(self._ctx.clock.unix() // MS)
             due = max(due + CYCLE_S, loop.time())
@@ -177,7 +182,7 @@ class SymbolRole:
                     self._timers.cancel(key)
                 case Backfill():
                     assert self._feed is not None
-                    self._feed.repair("gap")
+                    self._feed.repair()
                 case Audit() | Alert():
                     self._publisher.tell(effect)
                 case Exit(reason=reason):

@@ -8,12 +8,10 @@ from typing import Annotated
 import typer
 
 from cli.failures import explained, out
-from cli.launch import with_keys
+from cli.keys import with_keys
 from cli.options import Config, Home, load_settings
 from supervisors import cluster_file
 from vortex.adapters.embedded.postgres_server import EmbeddedPostgres
-from vortex.adapters.postgres import backup as dumps
-from vortex.adapters.postgres import migrations
 from vortex.kernel.errors import NotRunning, Refused
 from vortex.settings import Loaded
 
@@ -58,6 +56,8 @@ def upgrade(
     Example: vortex db upgrade
     """
     with database(load_settings(config, home), alone=True) as dsn:
+        from vortex.adapters.postgres import migrations
+
         migrations.upgrade(dsn, revision)
         out.print(f"schema at {migrations.current(dsn)}")
 
@@ -78,6 +78,8 @@ def downgrade(
     if not yes and not typer.confirm("A downgrade may drop data. Go on?"):
         raise Refused("not confirmed")
     with database(load_settings(config, home), alone=True) as dsn:
+        from vortex.adapters.postgres import migrations
+
         migrations.downgrade(dsn, revision)
         out.print(f"schema at {migrations.current(dsn)}")
 
@@ -92,6 +94,8 @@ def backup(
     Example: vortex db backup vortex.dump
     """
     with database(load_settings(config, home), alone=False) as dsn:
+        from vortex.adapters.postgres import backup as dumps
+
         dumps.backup(dsn, target)
     out.print(f"{target} ({target.stat().st_size:,} bytes)")
 
@@ -112,5 +116,7 @@ def restore(
     if not yes and not typer.confirm("This replaces the journal. Go on?"):
         raise Refused("not confirmed")
     with database(load_settings(config, home), alone=True) as dsn:
+        from vortex.adapters.postgres import backup as dumps
+
         dumps.restore(dsn, source)
     out.print("restored")

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
+from cli.keys import with_keys
 from supervisors.config import RootConfig
 from supervisors.head import HeadSettings
 from supervisors.launcher import LaunchPlan, Progress
@@ -16,7 +18,6 @@ from vortex.adapters.embedded.external import postgres_service, redis_service
 from vortex.adapters.embedded.service import Service
 from vortex.adapters.mirror import MirrorReader
 from vortex.adapters.postgres import migrations
-from vortex.adapters.venue.settings import DEFAULT_KEY, DEFAULT_SECRET
 from vortex.kernel.clock import SystemClock
 from vortex.kernel.errors import ConfigError, NotRunning
 from vortex.settings import Loaded, Secrets, Settings
@@ -29,6 +30,7 @@ def launch_plan(loaded: Loaded, *, flatten_on_stop: bool = False) -> LaunchPlan:
     settings, keys = loaded.settings, with_keys(loaded)
     if settings.venue.kind == "paper":
         raise ConfigError("venue paper is not built yet: it needs real market data; use sim, testnet or live")
+    check_exchange(settings, keys)
     home = prepare_home(settings.home_path)
     services: list[Service] = [
         postgres_service(home, keys.postgres, settings.database),
@@ -66,23 +68,31 @@ def launch_plan(loaded: Loaded, *, flatten_on_stop: bool = False) -> LaunchPlan:
         root_config=root_config,
         environment=environment,
         prepare=prepare,
-        head=HeadSettings(dashboard=settings.ray.dashboard, object_store_bytes=settings.ray.object_store_mb << 20),
+        head=head_settings(settings),
         account=account_name(settings, keys),
     )
 
 
-def with_keys(loaded: Loaded) -> Secrets:
-    """The operator's keys; the simulated exchange brings its own."""
-    keys = loaded.secrets
-    if loaded.settings.venue.kind == "sim" and keys.api_key is None:
-        return Secrets.from_environment(
-            {
-                **keys.environment(),
-                "VORTEX_VENUE__API_KEY": DEFAULT_KEY,
-                "VORTEX_VENUE__API_SECRET": DEFAULT_SECRET,
-            }
-        )
-    return keys
+def head_settings(settings: Settings) -> HeadSettings:
+    """What the settings say of Ray."""
+    chosen = settings.ray
+    said = HeadSettings(
+        dashboard=chosen.dashboard,
+        object_store_bytes=chosen.object_store_mb << 20,
+        port=chosen.port,
+        dashboard_port=chosen.dashboard_port,
+    )
+    return replace(said, cpus=chosen.cpus) if chosen.cpus else said
+
+
+def check_exchange(settings: Settings, keys: Secrets) -> None:
+    """What can be seen to be wrong with the exchange's address and keys before anything runs."""
+    for name, url, scheme in (("rest_url", settings.venue.rest_url, "http"), ("ws_url", settings.venue.ws_url, "ws")):
+        if url and not url.startswith((f"{scheme}://", f"{scheme}s://")):
+            raise ConfigError(f"venue.{name} {url!r}: an address such as {scheme}://127.0.0.1:8700")
+    if keys.api_key is None or keys.api_secret is None:
+        missing = "VORTEX_VENUE__API_KEY" if keys.api_key is None else "VORTEX_VENUE__API_SECRET"
+        raise ConfigError(f"venue {settings.venue.kind} needs an API key: set {missing}")
 
 
 def handed_down(keys: Secrets, started: Mapping[str, Service]) -> Secrets:

@@ -10,11 +10,9 @@ import typer
 from rich.table import Table
 
 from cli.failures import DIFFERENCES, UNRESOLVED, explained, out, print_json
-from cli.launch import with_keys
+from cli.latch import lift
 from cli.options import Config, Home, Json, load_settings
 from supervisors import attach, cluster_file
-from vortex.adapters.embedded.postgres_server import EmbeddedPostgres
-from vortex.adapters.postgres.breaker_store import BreakerStore
 from vortex.domain.commands import BreakerCommand, LiftHalt, OperatorCommand, Reconcile, ResumeTrading
 from vortex.kernel.clock import SystemClock
 from vortex.kernel.errors import ConfigError, NotRunning, Refused
@@ -122,30 +120,8 @@ def resume(
     try:
         cluster_file.living(loaded.settings.home_path)
     except NotRunning:
-        asyncio.run(clear_latch(loaded))
+        lift(loaded)
         out.print("nothing is running; the latch in the journal is cleared for the next start")
         return
     order(loaded, ("breaker", ResumeTrading(reason=reason)), ("executor", LiftHalt(why=reason)))
     out.print("breakers cleared; trading resumes when their conditions hold")
-
-
-async def clear_latch(loaded: Loaded) -> None:
-    """Directly in the database."""
-    dsn = with_keys(loaded).postgres
-    if dsn is not None:
-        await _clear(dsn)
-        return
-    server = EmbeddedPostgres(loaded.settings.home_path, loaded.settings.database)
-    server.start(lambda text: None)
-    try:
-        await _clear(server.dsn)
-    finally:
-        server.stop()
-
-
-async def _clear(dsn: str) -> None:
-    store = BreakerStore(dsn)
-    try:
-        await store.clear_kill()
-    finally:
-        await store.close()

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import psutil
 
-from cli.launch import with_keys
+from cli.keys import with_keys
 from supervisors import cluster_file
 from supervisors.cluster_file import ClusterFile
 from vortex.adapters.embedded.redis_server import EmbeddedRedis

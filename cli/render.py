@@ -120,7 +120,7 @@ def symbols_panel(doc: Doc) -> Panel:
 def spread_pct(signals: Doc) -> float | None:
     """The spread as the regime filter sees it, in percent."""
     spread = signals.get("e5", {}).get("fields", {}).get("current_spread")
-    return None if spread is None else float(spread) * 100
+    return None if spread is None else float(spread)
 
 
 def vote(signal: Doc | None) -> Text:
@@ -177,7 +177,7 @@ def account_panel(doc: Doc) -> Panel:
     reasons = ", ".join(map(str, breaker.get("reasons") or [])) or "none"
     grid.add_row("breaker", styled(breaker.get("state")), "because", Text(reasons, overflow="ellipsis"))
     grid.add_row("differences", number(recon.get("differences"), 0), "unresolved", number(recon.get("unresolved"), 0))
-    grid.add_row("unprotected", f"{number(protection.get('max_ms'), 0)} ms at most", "", "")
+    grid.add_row("unprotected", f"{number(protection.get('max_unprotected_ms'), 0)} ms at most", "", "")
     return Panel(grid, title="account", border_style="blue")
 
 

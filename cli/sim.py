@@ -2,11 +2,12 @@
 
 import json
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vortex.sim.runner import Outcome, explain, run_seed
+if TYPE_CHECKING:  # the simulation brings the compiler along; the other commands do without
+    from vortex.sim.runner import Outcome
 
 SEED_DEFAULT = 1
 
@@ -23,21 +24,28 @@ def sim_command(
     first = SEED_DEFAULT if seed is None else seed
     wanted = range(first, first + 1) if seeds is None else _range(seeds)
     began = time.perf_counter()
-    failed: Outcome | None = None
-    for number in wanted:
-        outcome = _one(number, trace=trace, as_json=as_json, alone=len(wanted) == 1)
-        if not outcome.ok:
-            failed = failed or outcome
+    outcomes = [_one(number, trace=trace, as_json=as_json, alone=len(wanted) == 1) for number in wanted]
     if not as_json and len(wanted) > 1:
-        seconds = time.perf_counter() - began
-        rate = round(len(wanted) / seconds * 3_600)
-        typer.echo(f"{len(wanted)} seeds in {seconds:.1f} s ({rate} an hour)")
+        _sum_up(outcomes, time.perf_counter() - began)
+    failed = next((outcome for outcome in outcomes if not outcome.ok), None)
     if failed is not None:
         raise typer.Exit(failed.exit_code)
 
 
-def _one(seed: int, *, trace: bool, as_json: bool, alone: bool) -> Outcome:
+def _sum_up(outcomes: "list[Outcome]", seconds: float) -> None:
+    """How fast it went, and which faults were drawn, really happened, and how often."""
+    from vortex.sim.coverage import coverage
+
+    typer.echo(f"{len(outcomes)} seeds in {seconds:.1f} s ({round(len(outcomes) / seconds * 3_600)} an hour)")
+    typer.echo(f"{'fault':<32} {'enabled':>8} {'fired':>8} {'times':>8}")
+    for row in coverage((outcome.faults, outcome.counts) for outcome in outcomes):
+        typer.echo(f"{row.fault:<32} {row.enabled:>8} {row.fired:>8} {row.times:>8}")
+
+
+def _one(seed: int, *, trace: bool, as_json: bool, alone: bool) -> "Outcome":
     """Run one seed and say what happened; its number comes first, so that even a crash of ours can be repeated."""
+    from vortex.sim.runner import explain, run_seed
+
     if not as_json:
         typer.echo(f"SEED={seed}", nl=alone)
         if not alone:

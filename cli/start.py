@@ -11,11 +11,10 @@ from rich.live import Live
 
 from cli import render
 from cli.failures import REFUSED, explained, out, say
-from cli.launch import launch_plan
 from cli.options import Config, Home, Profile, load_settings
 from cli.reading import read_status
 from supervisors.daemonize import detach as run_detached
-from supervisors.launcher import Launcher
+from supervisors.launcher import Launcher, LaunchPlan
 from vortex.kernel.errors import NotRunning, Refused
 from vortex.settings import Loaded
 
@@ -61,13 +60,15 @@ def start(
         venue__data=[str(path) for path in data] if data else None,
     )
     confirm_live(loaded, yes=yes)
+    from cli.launch import launch_plan  # what a start needs, the other commands must not wait for
+
     plan = launch_plan(loaded)
     if detach:
         run_detached(lambda progress: Launcher(plan, progress).run(), plan.home / "log" / "launcher.log", show_step)
         facts = f"VORTEX_HOME={plan.home}" if loaded.origins.get("home") else ""
         out.print(f"running; look with `{facts} vortex status`, stop with `{facts} vortex stop`".replace("` ", "`"))
         return
-    raise typer.Exit(Foreground(loaded).run())
+    raise typer.Exit(Foreground(loaded, plan).run())
 
 
 def confirm_live(loaded: Loaded, *, yes: bool) -> None:
@@ -88,8 +89,9 @@ def show_step(phase: str, text: str) -> None:
 class Foreground:
     """The launcher in this process, with a screen beside it that only reads."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, plan: LaunchPlan) -> None:
         self._loaded = loaded
+        self._plan = plan
         self._events: deque[str] = deque(maxlen=EVENTS_KEPT)
         self._ready = threading.Event()
         self._over = threading.Event()
@@ -100,7 +102,7 @@ class Foreground:
         screen = threading.Thread(target=self._show, name="screen", daemon=True)
         screen.start()
         try:
-            return Launcher(launch_plan(self._loaded), self._progress).run()
+            return Launcher(self._plan, self._progress).run()
         finally:
             self._over.set()
             self._ready.set()

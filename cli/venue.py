@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from cli.failures import explained
-from vortex.adapters.venue.server import serve as serve_venue
 from vortex.adapters.venue.settings import VenueSettings
 
 app = typer.Typer(no_args_is_help=True, help="The simulated exchange.")
@@ -48,6 +47,8 @@ def serve(
 
 
 async def _serve(settings: VenueSettings) -> None:
+    from vortex.adapters.venue.server import serve as serve_venue  # a server's weight is for this command alone
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

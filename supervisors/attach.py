@@ -74,13 +74,14 @@ def _connect(address: str, token_path: str) -> None:
         del os.environ[key]
     os.environ.update(wanted)
     import ray
+    from ray import _raylet as compiled  # has no type stubs
     from ray._private import ray_constants
-    from ray._raylet import AuthenticationTokenLoader, Config
 
     # In case Ray was imported before the environment was right, or spoke to another system before.
     ray_constants.ENABLE_RAY_CLUSTER = False
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
+    native: Any = compiled
+    native.Config.initialize("")
+    native.AuthenticationTokenLoader.instance().reset_cache()
     ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
 
 

@@ -28,6 +28,7 @@ from vortex.kernel.errors import ConfigError
 TEMP_PATH_CHARS_MAX = 40
 TEMP_PREFIX = "v7-"
 PORT_BLOCK = 200
+PORT_END = 65_536
 _FIRST_PORT, _LAST_PORT = 15_000, 31_000  # below the kernel's ephemeral range
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 5.0
@@ -47,12 +48,18 @@ _FIXED = (
 
 @dataclass(frozen=True, slots=True)
 class HeadSettings:
-    """What may be chosen about the head. `rocksdb` keeps GCS state on disk, so that a dead GCS comes back whole."""
+    """What may be chosen about the head. `rocksdb` keeps GCS state on disk, so that a dead GCS comes back whole.
+
+    No actor of ours asks for CPUs: `cpus` is how many workers Ray starts side by side. `port` is the first of the
+    ports Ray uses, `dashboard_port` its dashboard's; 0 picks free ones.
+    """
 
     dashboard: bool = True
     object_store_bytes: int = 80 * 1024 * 1024
-    cpus: int = 1
+    cpus: int = field(default_factory=lambda: os.cpu_count() or 1)
     rocksdb: bool = True
+    port: int = 0
+    dashboard_port: int = 0
     resources: Mapping[str, float] = field(default_factory=lambda: {"exchange": 1.0})
 
 
@@ -154,8 +161,10 @@ class RayHead:
 
     def _launch(self, *, rocksdb: bool) -> None:
         assert self.temp_dir is not None
-        base = free_port_block(str(self._run_dir))
+        base = self._first_port()
         self.ports = {name: base + offset for offset, name in enumerate(_FIXED)}
+        if self._settings.dashboard_port:
+            self.ports["dashboard-port"] = self._settings.dashboard_port
         environment = self.environment()
         environment.pop("RAY_ADDRESS")  # `ray start --head` must not look for another cluster
         if rocksdb:
@@ -175,8 +184,26 @@ class RayHead:
             start_new_session=True,
         )
         self._learn_daemons(before, environment)
+        self._end_client_server()
         if done.returncode or "raylet" not in self._daemons or "gcs_server" not in self._daemons:
             raise ConfigError(f"Ray did not start: {done.stdout.decode(errors='replace').strip()[-2000:]}")
+
+    def _first_port(self) -> int:
+        """The start of our block of ports. One that the settings name is not looked for elsewhere when it is taken."""
+        wanted, dashboard = self._settings.port, self._settings.dashboard_port
+        if dashboard and not _is_free(dashboard):
+            raise ConfigError(f"ray.dashboard_port: port {dashboard} is in use; free it, or set 0 for any free one")
+        if not wanted:
+            return free_port_block(str(self._run_dir))
+        if wanted + PORT_BLOCK > PORT_END:
+            raise ConfigError(f"ray.port {wanted}: the {PORT_BLOCK} ports from there on must end below {PORT_END}")
+        taken = [port for port in range(wanted, wanted + PORT_BLOCK) if not _is_free(port)]
+        if taken:
+            raise ConfigError(
+                f"ray.port: port {taken[0]} is in use, and Ray needs the {PORT_BLOCK} from {wanted} on; "
+                "free it, or set 0 for any free ones"
+            )
+        return wanted
 
     def _arguments(self, base: int) -> list[str]:
         settings = self._settings
@@ -214,6 +241,13 @@ class RayHead:
             if name and started:
                 self._daemons[name] = Daemon(name, pid, started)
                 self._command_lines[name] = (arguments, _environment_of(pid) or environment)
+
+    def _end_client_server(self) -> None:
+        """Nobody here speaks Ray's client protocol: one process and one open port fewer."""
+        daemon = self._daemons.pop("client_server", None)
+        if daemon is not None:
+            processes.kill_same(daemon.pid, daemon.started)
+            _wait_gone([(daemon.pid, daemon.started)], STOP_TIMEOUT_S)
 
     def _end_daemons(self) -> None:
         """The raylet first, politely, so that it ends its workers; then whoever is left, by force."""

@@ -14,6 +14,7 @@ from actors.clients import Directory, Post, encode_peers
 from actors.role import Assignment, PeerInfo, encode_assignment
 from supervisors.child import Child, end_actor, last_line, watch
 from supervisors.config import RootConfig
+from supervisors.far import FarPulse
 from supervisors.history import History
 from supervisors.pool import Pool
 from supervisors.slots import Slots
@@ -24,6 +25,7 @@ from vortex.kernel.clock import MS, SystemClock
 from vortex.kernel.errors import ConfigError, JournalUnavailable
 from vortex.supervision import events as ev
 from vortex.supervision.liveness import Judgement
+from vortex.supervision.nodes import Status
 from vortex.supervision.registry import RegisteredChild, Registry, TreeRecord
 from vortex.supervision.spec import ChildSpec, ExitReason
 from vortex.supervision.tree import Tree
@@ -69,6 +71,7 @@ class Keeper:
         self._starting: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._requests = 0
+        self._far = FarPulse(self.clock, root_epoch, self._ready, self._hung)
         pool.on_change = self.push_peers
 
     # ---- the tree
@@ -114,8 +117,13 @@ class Keeper:
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
         return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("task.failed %s: %r", task.get_name(), error)
 
     # ---- start
 
@@ -170,6 +178,8 @@ class Keeper:
         """A child has its role: watch it and tell everyone where it lives."""
         self.children[child.role] = child
         watch(child, self._gone)
+        if not child.local:
+            child.tasks.append(asyncio.create_task(self._far.follow(child), name=f"pulse {child.role}"))
         self.push_peers()
         if child.role == "executor":
             for role, other in self.children.items():
@@ -320,6 +330,8 @@ class Keeper:
         return "running" if all(row.state == "running" for row in rows) else "degraded"
 
     def _ready(self, child: Child) -> None:
+        if self.tree.status(child.role) is Status.STARTING:
+            return  # quicker than its row is written; the next look finds it again
         child.ready = True
         self.feed(ev.ChildReady(child.role, child.token))
 

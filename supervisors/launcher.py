@@ -91,7 +91,9 @@ class Launcher:
         processes.become_subreaper()
         self._run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock.take()
-        before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {
+            number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        }
         try:
             self._boot()
             return self._serve()
@@ -118,6 +120,7 @@ class Launcher:
         page_path.unlink(missing_ok=True)
         self._page = BeatsPage(page_path)
         self._root_seen = (0, 0)
+        self._ready = False
         creator = self._begin_creator()
         try:
             self._progress("ray", "starting Ray")
@@ -138,7 +141,7 @@ class Launcher:
 
     def _begin_creator(self) -> "subprocess.Popen[bytes]":
         """Start the process that will create the root now: it imports Ray while the head comes up."""
-        return subprocess.Popen(  # noqa: S603 - our own module
+        return subprocess.Popen(
             [sys.executable, "-m", "supervisors.attach"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

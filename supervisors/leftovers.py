@@ -6,11 +6,12 @@ The trading state is not touched: the new system recovers it by reconciliation.
 import shutil
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from actors import processes
 from supervisors import cluster_file
-from supervisors.cluster_file import ClusterFile
+from supervisors.cluster_file import ClusterFile, ProcessFact
 from supervisors.head import TEMP_PREFIX
 from vortex.kernel.clock import SECOND, SystemClock
 
@@ -23,7 +24,7 @@ def clean(run_dir: Path) -> int:
     facts = cluster_file.read(run_dir)
     ended = 0
     if facts is not None:
-        ended = _end_processes(facts)
+        ended = _end_processes(facts.processes)
         temp_dir = Path(facts.temp_dir)
         if temp_dir.parent == run_dir or temp_dir.name.startswith(TEMP_PREFIX):
             shutil.rmtree(temp_dir, ignore_errors=True)
@@ -33,9 +34,14 @@ def clean(run_dir: Path) -> int:
     return ended
 
 
-def _end_processes(facts: ClusterFile) -> int:
+def end_tree(facts: ClusterFile) -> int:
+    """End Ray and the whole tree below it; the servers beside it stay. Returns how many processes there were."""
+    return _end_processes([fact for fact in facts.processes if fact.name not in facts.services])
+
+
+def _end_processes(facts: Sequence[ProcessFact]) -> int:
     """Workers first learn it from the raylet; whatever is left after a moment is ended by force."""
-    living = [(fact.pid, fact.started) for fact in facts.processes if fact.alive]
+    living = [(fact.pid, fact.started) for fact in facts if fact.alive]
     below = [(pid, processes.started_ticks(pid)) for parent, _ in living for pid in processes.descendants_of(parent)]
     everyone = living + below
     for pid, started in living:

@@ -41,13 +41,18 @@ class Pool:
         self._clock = SystemClock()
         self._made = 0
         self._refilling: asyncio.Task[None] | None = None
+        self._births: set[asyncio.Task[None]] = set()
         self._closed = False
         self.standbys: list[Child] = []
         self.on_change: Callable[[], None] = lambda: None
 
     async def take(self, resources: Mapping[str, float]) -> tuple[Child, bool]:
         """A process for a role: a standby when one fits (True), else a fresh one (False)."""
-        while self.standbys and self._fits(resources):
+        fits = self._fits(resources)
+        while fits and (self.standbys or self._births):
+            if not self.standbys:
+                await asyncio.wait(self._births, return_when=asyncio.FIRST_COMPLETED)
+                continue
             child = self.standbys.pop(0)
             if not child.gone.is_set() and not child.condemned:
                 for task in child.tasks:
@@ -55,6 +60,19 @@ class Pool:
                 child.tasks.clear()
                 return child, True
         return await self.make(resources), False
+
+    def prime(self, count: int) -> None:
+        """Begin so many births side by side: at the start of the tree everyone needs a process at once."""
+        for number in range(count):
+            task = asyncio.create_task(self._bear(), name=f"birth {number}")
+            self._births.add(task)
+            task.add_done_callback(self._births.discard)
+
+    async def _bear(self) -> None:
+        try:
+            self.keep(await self.make({}))
+        except Exception as error:  # noqa: BLE001 - whoever needs a process makes one and sees the error itself
+            log.warning("standby.not_born %s", error)
 
     async def make(self, resources: Mapping[str, float]) -> Child:
         """A fresh process, booted. Raises what Ray raises when it cannot be had."""
@@ -100,15 +118,16 @@ class Pool:
 
     def refill(self, after_s: float = REFILL_AFTER_S) -> None:
         """Bring the pool back to its size, one birth at a time, in the background."""
-        busy = self._refilling is not None and not self._refilling.done()
+        busy = bool(self._births) or (self._refilling is not None and not self._refilling.done())
         if not busy and not self._closed and len(self.standbys) < self._size:
             self._refilling = asyncio.create_task(self._refill(after_s), name="pool refill")
 
     def close(self) -> None:
         """End the standbys and make no more."""
         self._closed = True
-        if self._refilling is not None:
-            self._refilling.cancel()
+        for task in (self._refilling, *self._births):
+            if task is not None:
+                task.cancel()
         for child in self.standbys:
             for task in child.tasks:
                 task.cancel()

@@ -39,6 +39,7 @@ from vortex.supervision.tree import Tree
 ROOT = "@root"
 VIEW_TIMEOUT_S = 0.5
 STORE_RETRY_S = 0.2
+BOOT_RETRY_S = 0.5
 KILL_STEP_S = 30.0
 
 log = logging.getLogger("vortex.supervision")
@@ -65,12 +66,18 @@ class Root:
     # ---- birth
 
     async def _boot(self) -> None:
-        try:
-            await self._try_boot()
-        except Exception as error:
-            self._boot_error = last_line(error)
-            log.exception("root.not_booted")
-            raise
+        """A first root that cannot boot says why and is gone; a reborn one has children and tries until it can."""
+        while True:
+            try:
+                await self._try_boot()
+            except Exception as error:
+                self._boot_error = last_line(error)
+                log.exception("root.not_booted")
+                if not ray.get_runtime_context().was_current_actor_reconstructed:
+                    raise
+                await asyncio.sleep(BOOT_RETRY_S)
+            else:
+                return
 
     async def _try_boot(self) -> None:
         config = self._config
@@ -119,6 +126,7 @@ class Root:
             child.token = keeper.tree.token(child.role) + 1
             child.ready = child.report.state in ("running", "degraded")
             ready.append((child.role, child.ready))
+        keeper.pool.prime(max(len(keeper.tree.roles()) - len(found) - len(keeper.pool.standbys), 0))
         aside = await self._registry.get_state("set_aside") or ""
         mode = await self._registry.get_state("stopping") or ""
         keeper.feed(ev.Boot(adopted=tuple(ready), set_aside=tuple(role for role in aside.split(",") if role)))

@@ -44,6 +44,7 @@ class VenueService:
         """Start it and wait until it answers; the port of the first start is kept for later ones."""
         progress("starting the simulated exchange")
         self._log.parent.mkdir(parents=True, exist_ok=True)
+        said_before = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-m", "vortex.adapters.venue", "--port", str(self._port), *self._arguments],
@@ -60,7 +61,7 @@ class VenueService:
             self._port = int(self.rest.rpartition(":")[2].strip("/"))
         except (ValueError, KeyError) as error:
             self.stop()
-            raise ConfigError(f"the simulated exchange did not start; see {self._log}") from error
+            raise ConfigError(f"the simulated exchange did not start: {self._complaint(said_before)}") from error
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL."""
@@ -81,6 +82,13 @@ class VenueService:
     def alive(self) -> bool:
         """Whether its process lives."""
         return self._process is not None and self._process.poll() is None
+
+    def _complaint(self, said_before: int) -> str:
+        """Its own last words, which name what is wrong with its settings."""
+        with self._log.open(errors="replace") as log:
+            log.seek(said_before)
+            lines = log.read().strip().splitlines()
+        return lines[-1] if lines else f"it said nothing; see {self._log}"
 
     def _first_line(self) -> bytes:
         assert self._process is not None

@@ -8,26 +8,24 @@ from decimal import Decimal
 import msgspec
 
 from vortex.adapters.binance import endpoints
-from vortex.adapters.binance.health import ApiHealth
 from vortex.adapters.binance.market_reader import MarketReader
-from vortex.adapters.binance.rest import RestClient, RestSample, UsedLimits
+from vortex.adapters.binance.rest import RestClient, UsedLimits
 from vortex.adapters.binance.signing import Credentials
 from vortex.adapters.binance.streams import MarketListener, MarketStreams
 from vortex.adapters.binance.user_stream import UserStream
 from vortex.adapters.binance.venue import BinanceVenue
 from vortex.adapters.mirror import RedisMirror
-from vortex.adapters.postgres.audit_store import AuditStore
+from vortex.adapters.postgres.audit_store import AuditEntry, AuditStore
 from vortex.adapters.postgres.breaker_store import BreakerStore
 from vortex.adapters.postgres.decision_store import DecisionStore
 from vortex.adapters.postgres.journal import PostgresJournal
-from vortex.domain.effects import Audit
-from vortex.domain.events import ApiSampled
 from vortex.domain.instruments import Instrument
 from vortex.domain.outcomes import UsageReported, VenueOutcome
 from vortex.domain.signals import Decision
 from vortex.kernel.clock import MS, Clock, Mono, Nanos
 from vortex.kernel.errors import ConfigError, NotSent, OutcomeUnknown, VenueRejected
 from vortex.kernel.rng import Rng
+from vortex.logs import configure
 from vortex.settings import Secrets, Settings
 
 NOT_SAID = -1
@@ -72,6 +70,20 @@ def load_settings(settings_json: str) -> Settings:
     return Settings.from_json(settings_json)
 
 
+def start_logs(settings: Settings, role: str, epoch: int) -> None:
+    """This process's log: structured, in home/logs, with every secret masked by value."""
+    configure(
+        settings.logs.level,
+        directory=settings.home_path / "logs",
+        name=role.replace(":", "-"),
+        secrets=tuple(secrets().environment().values()),
+        file_bytes=settings.logs.file_mb * 1024 * 1024,
+        files=settings.logs.files,
+        role=role,
+        epoch=epoch,
+    )
+
+
 def secrets() -> Secrets:
     """What the launcher handed down in the environment."""
     return Secrets.from_environment(os.environ)
@@ -97,7 +109,6 @@ def rest_client(
     *,
     keys: Secrets | None,
     on_limits: Callable[[UsedLimits], None] | None = None,
-    on_sample: Callable[[RestSample], None] | None = None,
 ) -> RestClient:
     """A session with the exchange, at the exchange's pace; signed when keys are given, which must then be complete."""
     credentials = None
@@ -111,7 +122,6 @@ def rest_client(
         pace,
         credentials,
         on_limits=on_limits or _ignore,
-        on_sample=on_sample or _ignore,
     )
 
 
@@ -144,7 +154,6 @@ async def open_execution(
     rng: Rng,
     *,
     on_event: Callable[[VenueOutcome], None],
-    on_health: Callable[[ApiSampled], None],
 ) -> ExecutionParts:
     """Open exchange, user stream and journal; the account is put into the mode that we trade in."""
 
@@ -153,14 +162,7 @@ async def open_execution(
         weight, in_10s, in_1m = said
         on_event(UsageReported(weight_1m=weight, orders_10s=in_10s, orders_1m=in_1m))
 
-    health = ApiHealth(clock)
-
-    def sample(one: RestSample) -> None:
-        summary = health.take(one)
-        if summary is not None:
-            on_health(summary)
-
-    rest = rest_client(settings, clock, keys=secrets(), on_limits=limits, on_sample=sample)
+    rest = rest_client(settings, clock, keys=secrets(), on_limits=limits)
     venue = BinanceVenue(rest, settings.symbols)
     journal = PostgresJournal(postgres_dsn(), clock)
     try:
@@ -244,15 +246,15 @@ async def preflight(settings: Settings, keys: Secrets, clock: Clock) -> None:
             ) from err
         raise ConfigError(f"the exchange at {where} refuses us: {err}") from err
     except (NotSent, OutcomeUnknown) as err:
-        raise ConfigError(f"the exchange at {where} does not answer ({err}): check the address and the network") from err
+        raise ConfigError(f"the exchange at {where} does not answer ({err}): check address and network") from err
     finally:
         await venue.close()
 
 
-def open_breaker() -> tuple[BreakerStore, PostgresJournal]:
+def open_breaker(clock: Clock) -> tuple[BreakerStore, PostgresJournal]:
     """The breaker's memory, and the journal that it catches up from."""
     dsn = postgres_dsn()
-    return BreakerStore(dsn), PostgresJournal(dsn)
+    return BreakerStore(dsn, clock), PostgresJournal(dsn, clock)
 
 
 async def open_mirror(settings: Settings) -> RedisMirror | None:
@@ -272,7 +274,7 @@ class Memory:
         self._audit = AuditStore(dsn)
         self._decisions = DecisionStore(dsn)
 
-    async def write(self, audits: Sequence[Audit], decisions: Sequence[Decision]) -> None:
+    async def write(self, audits: Sequence[AuditEntry], decisions: Sequence[Decision]) -> None:
         """Append both; raises JournalUnavailable when the database does not take them."""
         if audits:
             await self._audit.append(audits)

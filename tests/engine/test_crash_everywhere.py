@@ -1,11 +1,11 @@
-"""The process dies at every effect boundary in turn; its successor must end where nothing is lost and nothing doubled."""
+"""The process dies at every effect boundary in turn; its successor loses nothing and doubles nothing."""
 
 import pytest
+
+from tests.engine.world import Crash, Trader, World
 from vortex.domain.orders import OrderState
 from vortex.domain.outcomes import UserStreamUp
 from vortex.domain.records import TradeFinished, TradeOpened
-
-from tests.engine.world import Crash, Trader, World
 
 E0, S0, T0 = (f"v7-BTCUSDT-1-{leg}0" for leg in "EST")
 

@@ -1,12 +1,10 @@
 """Entries from the symbol's wish to a finished trade."""
 
-import pytest
+from tests.engine.world import World, a_plan
 from vortex.domain.commands import Attach, EnterTrade, FinishTrade, SubmitOrder
 from vortex.domain.events import Attached, OrderAccepted, OrderFilled, TradeClosed
 from vortex.domain.records import FillRecorded, OrderIntended, TradeFinished, TradeOpened
 from vortex.execution.specs import take_profit_spec
-
-from tests.engine.world import World, a_plan
 
 
 def test_a_trade_goes_from_attach_to_its_record() -> None:

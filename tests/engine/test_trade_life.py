@@ -1,8 +1,7 @@
 """Whole trades, with the real executor and the real symbol engine talking to a scripted exchange."""
 
-from vortex.domain.records import TradeFinished
-
 from tests.engine.world import Trader, World
+from vortex.domain.records import TradeFinished
 
 
 def a_world(**plan: object) -> World:

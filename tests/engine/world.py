@@ -30,14 +30,13 @@ from vortex.domain.effects import (
 )
 from vortex.domain.events import SymbolEvent
 from vortex.domain.instruments import Instrument
-from vortex.domain.market import Trade as MarketTrade
 from vortex.domain.lease import Lease
+from vortex.domain.market import Trade as MarketTrade
 from vortex.domain.orders import (
     OrderKind,
     OrderSpec,
     OrderState,
     Side,
-    TimeInForce,
     VenueBalance,
     VenueFill,
     VenueOrder,
@@ -148,7 +147,11 @@ class MemoryJournal:
         for record in self.records:
             if isinstance(record, OrderIntended):
                 orders[record.spec.client_order_id] = JournalOrder(
-                    spec=record.spec, state=OrderState.INTENDED, executed_lots=0, venue_order_id=0, update_ms=record.ts_ms
+                    spec=record.spec,
+                    state=OrderState.INTENDED,
+                    executed_lots=0,
+                    venue_order_id=0,
+                    update_ms=record.ts_ms,
                 )
             elif isinstance(record, OrderChanged) and record.client_order_id in orders:
                 orders[record.client_order_id] = msgspec.structs.replace(
@@ -170,9 +173,7 @@ class MemoryJournal:
                     plan=record.plan,
                     adopted=record.adopted,
                     opened_ms=record.ts_ms,
-                    orders=tuple(
-                        o for o in orders.values() if o.spec.symbol == symbol and o.spec.trade_no == number
-                    ),
+                    orders=tuple(o for o in orders.values() if o.spec.symbol == symbol and o.spec.trade_no == number),
                     fills=tuple(f.fill for f in fills.values() if f.fill.symbol == symbol and f.trade_no == number),
                 )
             )
@@ -182,9 +183,7 @@ class MemoryJournal:
         return JournalSnapshot(
             trades=tuple(trades),
             leftover_orders=tuple(
-                o
-                for o in orders.values()
-                if (o.spec.symbol, o.spec.trade_no) in finished and not o.state.is_terminal
+                o for o in orders.values() if (o.spec.symbol, o.spec.trade_no) in finished and not o.state.is_terminal
             ),
             last_trade_no=last,
             last_close_seq=max((r.close_seq for r in finished.values()), default=0),
@@ -281,9 +280,7 @@ class VenueSide:
         return [CancelDone(client_order_id=client_order_id), *self.end(client_order_id, OrderState.CANCELED)]
 
     def end(self, client_order_id: str, state: OrderState, reason: str = "") -> list[object]:
-        order = msgspec.structs.replace(
-            self.orders[client_order_id], state=state, update_ms=self.now_ms, reason=reason
-        )
+        order = msgspec.structs.replace(self.orders[client_order_id], state=state, update_ms=self.now_ms, reason=reason)
         self.orders[client_order_id] = order
         return [OrderReported(order=order)]
 
@@ -575,7 +572,7 @@ class World:
             elif isinstance(effect, Alert):
                 self.alerts.append(effect)
             else:
-                raise AssertionError(f"unexpected effect of a symbol: {effect}")
+                raise TypeError(f"unexpected effect of a symbol: {effect}")
 
     def drive(self, symbol: str, effects: list[Effect]) -> None:
         """Carry out a symbol's effects and everything that follows."""
@@ -605,6 +602,12 @@ class World:
                 return [self.venue.snapshot(effect)]
             case ReadBalance(token=token):
                 return [BalanceTaken(token=token, balance=self.venue.balance())]
+            case _:
+                return self._note(effect)
+
+    def _note(self, effect: Effect) -> list[Any]:
+        """What needs no answer."""
+        match effect:
             case SetTimer(key=key, delay_ms=delay):
                 self.timers[key] = self.clock.mono() + delay * MS
             case CancelTimer(key=key):
@@ -614,14 +617,9 @@ class World:
                 return [ToSymbol(symbol, event)]
             case TellBreaker(event=event):
                 self.breaker.append(event)
-            case Audit():
-                self.audits.append(effect)
-            case Alert():
-                self.alerts.append(effect)
-            case Answer():
-                self.answers.append(effect)
-            case Exit():
-                self.exits.append(effect)
+            case Audit() | Alert() | Answer() | Exit():
+                boxes = {Audit: self.audits, Alert: self.alerts, Answer: self.answers, Exit: self.exits}
+                boxes[type(effect)].append(effect)
             case ArmDeadMan(symbol=symbol, countdown_ms=countdown):
                 self.dead_man[symbol] = countdown
             case SetLeverage() | TellExecutor():

@@ -36,6 +36,18 @@ def test_an_error_may_carry_any_body(stand: Any) -> None:
     assert stand.order().body["code"] == -1008
 
 
+def test_system_protection_spares_what_reduces(stand: Any) -> None:
+    """-1008 refuses an opening order and lets reductions and cancels pass (T43); Retry-After when asked for."""
+    stand.market("BUY")
+    spec = {"kind": "error", "status": 503, "code": -1008, "retry_after_s": 2}
+    stand.venue.add_fault(spec, stand.now)
+    refused = stand.market("BUY")
+    assert (refused.status, refused.body["code"], refused.headers["Retry-After"]) == (503, -1008, "2")
+    assert stand.ask_for("DELETE", "/fapi/v1/allOpenOrders", symbol="BTCUSDT").status == 200
+    assert stand.market("SELL", reduceOnly="true").status == 200
+    assert stand.held() == 0
+
+
 def test_filters_by_method_path_and_symbol(stand: Any) -> None:
     """Only what matches is struck."""
     spec = {"kind": "error", "method": "DELETE", "path": "/fapi/v1/order", "symbol": "BTCUSDT"}

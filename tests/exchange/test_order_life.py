@@ -117,7 +117,7 @@ def test_a_client_id_is_unique_among_open_orders_only(stand: Any) -> None:
 
 
 def test_a_query_by_client_id_finds_the_newest_order(stand: Any) -> None:
-    """After re-use the newest order answers."""
+    """Once an id is used again the newest order answers."""
     stand.order(newClientOrderId="same")
     stand.ask_for("DELETE", "/fapi/v1/order", symbol="BTCUSDT", origClientOrderId="same")
     second = stand.order(newClientOrderId="same").body["orderId"]

@@ -75,7 +75,7 @@ def test_lists_are_written_with_commas_in_the_environment() -> None:
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({"VORTEX_SIMBOLS": "X"}, r"unknown setting simbols \(environment VORTEX_SIMBOLS\); the nearest is symbols"),
+        ({"VORTEX_SYMBOLZ": "X"}, r"unknown setting symbolz \(environment VORTEX_SYMBOLZ\); the nearest is symbols"),
         ({"VORTEX_VENUE__KIN": "sim"}, "nearest is venue.kind"),
         ({"VORTEX_MAX_POSITIONS": "2"}, "nearest is execution.max_positions"),
         ({"VORTEX_EXECUTION": "2"}, "execution .* is a section"),
@@ -214,7 +214,7 @@ def test_each_kind_of_venue_has_its_own_database() -> None:
 def test_settings_that_are_none_are_refused() -> None:
     """What reaches an actor is exactly what was loaded, or an error."""
     with pytest.raises(ConfigError):
-        Settings.from_json('{"simbols": []}')
+        Settings.from_json('{"symbolz": []}')
     with pytest.raises(ConfigError):
         Settings.from_json("no")
 

@@ -1,5 +1,6 @@
 """Builders shared by the tests of signals: an instrument, messages, a history of candles, recorded sessions."""
 
+import functools
 import gzip
 from collections.abc import Sequence
 from decimal import Decimal
@@ -102,6 +103,7 @@ class Build:
             candles.append(self.candle(START_MS - (count - i) * 60_000, values, float(rng.uniform(1.0, 9.0))))
         return candles
 
+    @functools.cache  # noqa: B019  # one builder per session
     def history(self, count: int = 1_500, seed: int = 1, *, px: float = 100.0, sigma: float = 5e-4) -> list[Candle]:
         """Minutes and the longer candles made of them."""
         minutes = self.minutes(count, seed, px=px, sigma=sigma)

@@ -1,6 +1,7 @@
 """The board: bad input at the door, batch equals live, scale and mirror, stops, warmth, and never a NaN."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def run(board, market: GeneratedMarket, cuts=()) -> list[tuple[int, float]]:
     """Feed a market in pieces cut at `cuts`; every stop as (time, score)."""
     stops = []
     borders = [0, *sorted(cuts), len(market.events)]
-    for first, last in zip(borders, borders[1:], strict=False):
+    for first, last in pairwise(borders):
         piece = market.events[first:last]
         at = 0
         while at < len(piece):

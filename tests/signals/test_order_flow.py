@@ -133,9 +133,7 @@ def test_a_wall_eaten_through_is_a_breakout(build) -> None:
     now = board.now_ms
     board.apply(build.trade(2, now + 10, 100.1, 59.0))
     board.apply(build.trade(3, now + 20, 100.2, 1.0))
-    above = build.depth(
-        1_000, now + 100, build.ladder(100.1, -1, flat), build.ladder(100.2, 1, flat)
-    )
+    above = build.depth(1_000, now + 100, build.ladder(100.1, -1, flat), build.ladder(100.2, 1, flat))
     board.apply(above)
     said = flow_of(board)
     assert said.fields["wall_absorbed"] is True

@@ -1,6 +1,7 @@
 """E5: volatility percentiles, phases, spread, correlation, and the multipliers that follow."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -26,10 +27,7 @@ def regime_of(build, candles, px=100.0):
 def atr_pcts(candles) -> np.ndarray:
     """ATR(14) of the 3m candles in percent of their close, computed plainly."""
     three = [c for c in candles if c.interval is Interval.M3]
-    spans = [
-        max(c.high - c.low, abs(c.high - p.close), abs(c.low - p.close))
-        for p, c in zip(three, three[1:], strict=False)
-    ]
+    spans = [max(c.high - c.low, abs(c.high - p.close), abs(c.low - p.close)) for p, c in pairwise(three)]
     atr = np.mean(spans[:14])
     out = [atr / three[14].close * 100]
     for span, candle in zip(spans[14:], three[15:], strict=True):

@@ -75,7 +75,7 @@ def test_a_rising_market_is_long_and_its_mirror_short(build) -> None:
 
 def _bar(px: float) -> tuple[float, float, float, float]:
     """A small candle around a price, with an alternating close so that RSI is not extreme."""
-    wiggle = 0.012 if int(round(px * 50)) % 2 else -0.012
+    wiggle = 0.012 if round(px * 50) % 2 else -0.012
     return px, px + 0.03, px - 0.03, px + wiggle
 
 

@@ -8,9 +8,9 @@ import pytest
 from vortex.adapters.postgres.audit_store import AuditEntry, AuditStore
 from vortex.adapters.postgres.breaker_store import BreakerStore
 from vortex.adapters.postgres.decision_store import DecisionStore
-from vortex.adapters.postgres.registry import PostgresRegistry, open_registry
+from vortex.adapters.postgres.registry import PostgresRegistry
 from vortex.domain.signals import Action, Decision, Direction, Engine, Signal, Strategy
-from vortex.kernel.errors import ConfigError, Fenced
+from vortex.kernel.errors import Fenced
 from vortex.supervision.registry import RegisteredChild, TreeRecord
 
 pytestmark = [pytest.mark.db, pytest.mark.asyncio]
@@ -74,17 +74,6 @@ async def test_flags_and_history_of_the_tree_are_kept(dsn) -> None:
         await registry.record(event)
     assert await registry.events(2) == events[:0:-1]
     await registry.close()
-
-
-async def test_a_worker_finds_the_registry_through_its_environment(dsn, monkeypatch) -> None:
-    """The address may hold a password, so it never travels in the settings."""
-    monkeypatch.setenv("VORTEX_POSTGRES_DSN", dsn)
-    registry = await open_registry("{}")
-    assert await registry.bump_epoch("root") == 1
-    await registry.close()
-    monkeypatch.delenv("VORTEX_POSTGRES_DSN")
-    with pytest.raises(ConfigError, match="VORTEX_POSTGRES_DSN"):
-        await open_registry("{}")
 
 
 # --- breaker ---------------------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """The shared page: slots keep what is written, and no reader ever sees half a lease or a fenced one."""
 
-from decimal import Decimal
 from pathlib import Path
 
 import pytest

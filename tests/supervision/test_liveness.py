@@ -1,4 +1,4 @@
-"""Judging silence: stopped, spinning, blocked and starved are told apart, and nobody is blamed for the judge's pause."""
+"""Judging silence: stopped, spinning, blocked and starved are told apart; nobody is blamed for the judge's pause."""
 
 import pytest
 from hypothesis import given

@@ -91,12 +91,18 @@ class House:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.connect()
         self._loop = asyncio.new_event_loop()
-        self._root = attach.connect(home)
+
+    def connect(self) -> None:
+        self._root = attach.connect(self.home)
+
+    def disconnect(self) -> None:
+        attach.disconnect()
 
     def close(self) -> None:
         self._loop.close()
-        attach.disconnect()
+        self.disconnect()
 
     def do(self, work: Any) -> Any:
         return self._loop.run_until_complete(asyncio.wait_for(work, DEADLINE_S))

@@ -1,4 +1,4 @@
-"""Runs the real launcher with toy roles: `python toy_launcher.py HOME`, its progress as JSON lines on standard output."""
+"""Runs the real launcher with toy roles: `python toy_launcher.py HOME`, progress as JSON lines on standard output."""
 
 import json
 import os
@@ -26,10 +26,9 @@ def toy_plan(home: Path) -> LaunchPlan:
             boot_id=boot_id,
             symbols=("BTCUSDT", "ETHUSDT"),
             settings_json=json.dumps(settings),
-            registry="toy_roles:open_registry",
             factories=dict.fromkeys(("breaker", "executor", "symbol", "recorder"), TOY),
             preload=False,
-            **options,
+            **({"registry": "toy_roles:open_registry"} | options),
         )
 
     return LaunchPlan(

@@ -14,12 +14,14 @@ import msgspec
 
 from actors.role import PeerInfo, RoleContext
 from vortex.domain.envelope import Envelope
+from vortex.domain.events import ExecutorUp
+from vortex.domain.lease import Lease
 from vortex.kernel.errors import ConfigError, Fenced, Refused
 from vortex.supervision.registry import RegisteredChild, TreeRecord
 
 
 class ToyRole:
-    """Beats, counts, and misbehaves on command: {"do": "raise" | "spin" | "block" | "exit" | "count" | …}."""
+    """Beats, counts, and misbehaves on command: {"do": NAME, …} calls `do_NAME`."""
 
     def __init__(self, ctx: RoleContext) -> None:
         self.ctx = ctx
@@ -51,54 +53,61 @@ class ToyRole:
             file.write(f"{time.monotonic_ns()} {self.ctx.role} {mode}\n")
 
     def receive(self, envelope: Envelope) -> None:
-        self.received.append((envelope.sender, envelope.seq, type(envelope.body).__name__))
+        text = getattr(envelope.body, "symbol", "")
+        self.received.append((envelope.sender, envelope.seq, f"{type(envelope.body).__name__} {text}".strip()))
         self.ctx.slot.progressed()
 
     async def ask(self, body: bytes) -> str:
         order = msgspec.msgpack.decode(body)
-        match order.get("do"):
-            case "raise":
-                self._failure = RuntimeError("told to raise")
-                self._over.set()
-            case "end":
-                self._over.set()
-            case "spin":
-                asyncio.get_running_loop().call_later(0.05, _spin)
-            case "block":
-                asyncio.get_running_loop().call_later(0.05, time.sleep, 60)
-            case "long_turn":
-                asyncio.get_running_loop().call_later(0.02, time.sleep, order["seconds"])
-            case "exit":
-                os._exit(3)
-            case "segfault":
-                os.kill(os.getpid(), signal.SIGSEGV)
-            case "send":
-                from vortex.domain.events import ExecutorUp
+        deed = getattr(self, f"do_{order.pop('do')}", None)
+        if deed is None:
+            raise Refused(f"not a toy's command: {order}")
+        return json.dumps(deed(**order))
 
-                sent = [self.ctx.mail.send(order["to"], ExecutorUp(epoch=n)) for n in range(order["count"])]
-                return json.dumps(sent)
-            case "grant":
-                from vortex.domain.lease import Lease
+    def do_raise(self) -> None:
+        self._failure = RuntimeError("told to raise")
+        self._over.set()
 
-                assert self.ctx.grant is not None
-                until = self.ctx.clock.mono() + 10**9
-                self.ctx.grant.publish(
-                    Lease(epoch=self.ctx.epoch, allows=order["allows"], judged_through=7, expires_mono_ns=until)
-                )
-            case "permit":
-                lease = self.ctx.permits.read()
-                return json.dumps(None if lease is None else [lease.epoch, lease.allows, lease.judged_through])
-            case "received":
-                return json.dumps(self.received)
-            case _:
-                raise Refused(f"not a toy's command: {order}")
-        return "null"
+    def do_end(self) -> None:
+        self._over.set()
+
+    def do_spin(self) -> None:
+        asyncio.get_running_loop().call_later(0.05, _spin)
+
+    def do_block(self) -> None:
+        asyncio.get_running_loop().call_later(0.05, time.sleep, 60)
+
+    def do_long_turn(self, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(0.02, time.sleep, seconds)
+
+    def do_exit(self) -> None:
+        os._exit(3)
+
+    def do_segfault(self) -> None:
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    def do_send(self, to: str, count: int) -> list[bool]:
+        return [self.ctx.mail.send(to, ExecutorUp(epoch=n)) for n in range(count)]
+
+    def do_grant(self, allows: bool) -> None:
+        assert self.ctx.grant is not None
+        until = self.ctx.clock.mono() + 10**9
+        self.ctx.grant.publish(Lease(epoch=self.ctx.epoch, allows=allows, judged_through=7, expires_mono_ns=until))
+
+    def do_permit(self) -> list[object] | None:
+        lease = self.ctx.permits.read()
+        return None if lease is None else [lease.epoch, lease.allows, lease.judged_through]
+
+    def do_received(self) -> list[tuple[str, int, str]]:
+        return self.received
 
     def peers_changed(self, table: Mapping[str, PeerInfo]) -> None:
         pass
 
     def unclaimed(self, alone: bool) -> None:
         self.alone.append(alone)
+        with (self._crash.parent / "alone").open("a") as file:
+            file.write(f"{self.ctx.role} {alone}\n")
 
     def view(self) -> dict[str, Any]:
         return {"received": len(self.received), "alone": self.alone}

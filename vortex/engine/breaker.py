@@ -112,6 +112,7 @@ class BreakerEngine:
             "trades_today": self._state.day_trades,
             "trades_this_hour": self._state.hour_trades,
             "loss_streak": self._state.streak,
+            "equity": str(self._state.equity),
             "peak_equity": str(self._state.peak_equity),
             "api": self._state.api.value,
         }

@@ -13,7 +13,7 @@ from vortex.domain.events import EntryDenied
 from vortex.domain.money import from_cash
 from vortex.domain.orders import Leg, OrderState
 from vortex.domain.plans import TradePlan
-from vortex.domain.reasons import DenyCode
+from vortex.domain.reasons import DenyCode, ExitReason
 from vortex.domain.records import OrderIntended
 from vortex.engine.accounts import Accounts
 from vortex.engine.desk import Desk
@@ -31,12 +31,12 @@ ENTRY_COST = Cost(orders=2)
 
 @dataclass(slots=True)
 class Doors:
-    """What opens and shuts the door for entries, kept by the executor."""
+    """What opens and shuts the door for entries. `latched` symbols stay shut for incarnations up to an epoch."""
 
     serving: bool = False
     user_stream_up: bool = False
     halted: str = ""
-    latched: set[str] = field(default_factory=set)
+    latched: dict[str, int] = field(default_factory=dict)
     unreconciled: set[str] = field(default_factory=set)
     breaker_epoch_min: int = 0
 
@@ -157,7 +157,8 @@ class Entries:
 
     def _lost(self, plan: TradePlan, reason: str) -> None:
         """The intent is not durable as far as anybody knows: nothing leaves, and the number is used up."""
-        self._trades.drop(plan.symbol)
+        self._withhold(plan, reason)
+        self._trades.finish(plan.symbol, ExitReason.NO_FILL.value)
         self._desk.audit("entry.not_journaled", symbol=plan.symbol, trade_no=plan.trade_no, reason=reason)
         self.deny(plan, DenyCode.JOURNAL_UNAVAILABLE)
         self._trades.resync(plan.symbol)
@@ -200,6 +201,15 @@ class Entries:
         stops = [order for order in self._trades.orders_of(symbol) if order.spec.leg is Leg.STOP]
         if all(stop.state.is_terminal or stop.facts.triggered for stop in stops):
             self._cancel(entry, "its stop is gone")
+
+    def revive(self, symbol: str) -> None:
+        """Watch an entry that a predecessor left resting; disarm what it may have left armed for one that is over."""
+        if self.working_entry(symbol) is None:
+            self._desk.emit(ArmDeadMan(symbol=symbol, countdown_ms=0))
+            return
+        timeout_ms = self._trades.open[symbol].plan.entry_timeout_ms
+        self._desk.set_timer(f"entry/{symbol}", timeout_ms + self._desk.settings.entry_orphan_grace_ms)
+        self._arm(symbol)
 
     def cancel_entries(self, why: str, symbol: str = "") -> None:
         """Cancel what could still open something; an unsent entry is withheld."""

@@ -12,40 +12,24 @@ from decimal import Decimal
 from typing import Any
 
 from vortex.domain.commands import (
-    Attach,
-    CancelOrder,
-    EnterTrade,
-    FinishTrade,
     Flatten,
     Halt,
     LiftHalt,
     OperatorCommand,
     RaiseFence,
     Reconcile,
-    SubmitOrder,
     SymbolCommand,
 )
 from vortex.domain.effects import Effect, TellBreaker
-from vortex.domain.events import ApiSampled, Attached, ExecutorUp, TradeClosed
+from vortex.domain.events import ApiSampled, ExecutorUp, TradeClosed
 from vortex.domain.instruments import Instrument
-from vortex.domain.orders import Leg, OrderState, VenueFill
+from vortex.domain.orders import Leg
 from vortex.domain.outcomes import (
     AccountReported,
     BalanceTaken,
-    CancelDone,
-    CancelRefused,
-    CancelUnknown,
     CommitFailed,
     Committed,
-    FillReported,
     LinkDown,
-    OrderReported,
-    QueryAnswered,
-    QueryFailed,
-    SendAccepted,
-    SendDeferred,
-    SendRefused,
-    SendUnknown,
     SnapshotFailed,
     SnapshotTaken,
     TimerFired,
@@ -54,29 +38,27 @@ from vortex.domain.outcomes import (
     UserStreamUp,
     VenueOutcome,
 )
-from vortex.domain.reasons import DenyCode, ExitReason
-from vortex.domain.records import ClosedTrade, JournalSnapshot, OrderIntended
+from vortex.domain.reasons import ExitReason
+from vortex.domain.records import ClosedTrade, JournalSnapshot
 from vortex.engine.accounts import Accounts
+from vortex.engine.answers import Answers
 from vortex.engine.desk import Desk
 from vortex.engine.entries import Doors, Entries
+from vortex.engine.executor_view import answer_key, as_event, order_row, position_row
 from vortex.engine.flattening import Flattening
 from vortex.engine.ledger import Ledger
-from vortex.engine.order_book import Order, OrderBook
+from vortex.engine.order_book import OrderBook
 from vortex.engine.protection import Protection
 from vortex.engine.reconciler import Reconciler, Round
+from vortex.engine.sessions import Sessions
 from vortex.engine.trades import Trades
-from vortex.execution.fencing import Fence
-from vortex.execution.order_events import Deferred, Refused, WentUnknown, Withheld
 from vortex.execution.settings import ExecutionSettings
 from vortex.kernel.clock import Clock
-from vortex.kernel.errors import Fenced
 from vortex.ports import PermitReader
-from vortex.risk.gate import approve_reduction
 
-DUPLICATE_ID = -4116
-NOT_TAKEN = frozenset({-1021, -5028})
-"""Refused for its age alone: it provably did nothing and may be sent again under the same id."""
-REDUCE_ONLY_REJECTED = -2022
+FILLS_OVERLAP_MS = 60_000
+RETOLD_MAX = 64
+"""Closed trades that a breaker is told again by a new executor."""
 
 
 class ExecutorState(enum.StrEnum):
@@ -107,7 +89,7 @@ class ExecutorEngine:
     ) -> None:
         self._settings = settings if settings is not None else ExecutionSettings()
         self._symbols = symbols
-        self._closed_before = sorted(journal.closed, key=lambda trade: trade.close_seq)
+        self._closed_before = sorted(journal.closed, key=lambda trade: trade.close_seq)[-RETOLD_MAX:]
         self._predecessor_dead = predecessor_dead
         self._desk = Desk(
             epoch=epoch,
@@ -133,12 +115,30 @@ class ExecutorEngine:
         self._flattening = Flattening(
             self._desk, self._orders, self._trades, self._entries, self._protection, self._reconciler
         )
-        back = 60_000 if journal.recent_fill_ids else -1
-        self._reconciler.fills_from_ms = max(0, journal.last_fill_ms - back) if journal.last_fill_ms else 0
-        self._fence = Fence()
-        self._attached: dict[str, int] = {}
-        self._waiting: dict[str, int] = {}
-        self._failures_seen = 0
+        self._reconciler.fills_from_ms = self._first_fills_ms(journal)
+        self._answers = Answers(self._desk, self._ledger, self._orders, self._trades, self._entries, self._reconciler)
+        self._sessions = Sessions(
+            self._desk,
+            self._ledger,
+            self._orders,
+            self._trades,
+            self._accounts,
+            self._entries,
+            self._reconciler,
+            self._doors,
+        )
+        self._stream_losses = 0
+
+    def _first_fills_ms(self, journal: JournalSnapshot) -> int:
+        """From when on fills are news: what came before the journal's last one is counted, or is another's history."""
+        opened = [row.opened_ms - self._settings.clock_uncertainty_ms for row in journal.trades]
+        if not journal.last_fill_ms:
+            return min(self._desk.stamp_ms(), *opened) if opened else self._desk.stamp_ms()
+        if not journal.recent_fill_ids:
+            return journal.last_fill_ms + 1
+        return (
+            min(journal.last_fill_ms - FILLS_OVERLAP_MS, *opened) if opened else journal.last_fill_ms - FILLS_OVERLAP_MS
+        )
 
     # --- the four ways in ---
 
@@ -151,13 +151,15 @@ class ExecutorEngine:
             self._desk.emit(TellBreaker(event=as_event(trade)))
         for symbol in self._symbols:
             self._desk.tell_symbol(symbol, ExecutorUp(epoch=self._desk.epoch))
+        self._trades.bury_phantoms()
         self._desk.set_timer("open", 1 if self._predecessor_dead else wait)
         self._desk.set_timer("reconcile", self._settings.reconcile_every_ms)
         self._desk.set_timer("account", self._settings.account_every_ms)
-        for order in self._orders.open_of(""):
+        for order in self._orders.orders.values():
             if order.unsettled:
                 self._desk.set_timer(f"ask/{order.spec.client_order_id}", wait)
         for symbol in self._trades.open:
+            self._entries.revive(symbol)
             self._desk.touch(symbol)
         return self._settle()
 
@@ -165,35 +167,19 @@ class ExecutorEngine:
         """A command of a symbol's session, in order. Older incarnations are turned away (promise 3)."""
         if self.state is ExecutorState.FENCED:
             return []
-        try:
-            self._fence.admit(f"symbol:{symbol}", epoch)
-        except Fenced as err:
-            self._entries.denials[DenyCode.STALE_EPOCH.value] += 1
-            self._desk.audit("session.fenced", symbol=symbol, epoch=epoch, what=str(err))
-            return self._settle()
-        match command:
-            case Attach():
-                self._attach(symbol, epoch)
-            case EnterTrade():
-                self._enter(symbol, epoch, command)
-            case SubmitOrder():
-                self._submit(symbol, command)
-            case CancelOrder(client_order_id=client_order_id, why=why):
-                order = self._orders.get(client_order_id)
-                if order is not None and order.spec.symbol == symbol:
-                    self._cancel(order, why)
-            case FinishTrade(trade_no=trade_no, exit_reason=reason):
-                self._finish(symbol, trade_no, reason)
+        self._sessions.take(symbol, epoch, command)
         return self._settle()
 
     def from_operator(self, command: OperatorCommand) -> list[Effect]:
         """A command of a person, of the tree, or of the breaker in an emergency."""
+        if self.state is ExecutorState.FENCED:
+            return []
         match command:
             case Reconcile(request_id=request_id, symbol=symbol, dry_run=dry_run):
                 self._reconciler.begin(Round("request", symbol, request_id, dry_run))
             case Flatten(request_id=request_id, why=why, symbol=symbol, latch=latch):
                 if latch and symbol:
-                    self._doors.latched.add(symbol)
+                    self._doors.latched[symbol] = self._sessions.newest(symbol)
                 elif latch:
                     self._doors.halted = self._doors.halted or f"flatten: {why}"
                 self._flattening.begin(request_id, symbol, why)
@@ -207,7 +193,7 @@ class ExecutorEngine:
                 self._doors.latched.clear()
                 self._desk.audit("executor.halt_lifted", why=why)
             case RaiseFence(role=role, epoch=epoch):
-                self._raise_fence(role, epoch)
+                self._sessions.raise_fence(role, epoch)
         return self._settle()
 
     def handle(self, event: VenueOutcome | ApiSampled) -> list[Effect]:
@@ -223,13 +209,13 @@ class ExecutorEngine:
             case TimerFired(key=key):
                 self._timer(key)
             case LinkDown(role=role):
-                self._attached.pop(role.removeprefix("symbol:"), None)
+                self._sessions.link_down(role)
             case SnapshotTaken() | SnapshotFailed() | BalanceTaken():
                 self._facts(event)
             case UserStreamUp() | UserStreamDown() | AccountReported() | UsageReported() | ApiSampled():
                 self._account_news(event)
             case _:
-                self._order_news(event)
+                self._answers.take(event)
         return self._settle()
 
     def _facts(self, event: SnapshotTaken | SnapshotFailed | BalanceTaken) -> None:
@@ -240,7 +226,7 @@ class ExecutorEngine:
                 self._reconciler.failed(event)
             case BalanceTaken(balance=balance):
                 self._accounts.take(balance)
-                self._accounts.announce(list(self._attached))
+                self._accounts.announce(list(self._sessions.attached))
 
     def _account_news(
         self, event: UserStreamUp | UserStreamDown | AccountReported | UsageReported | ApiSampled
@@ -248,9 +234,11 @@ class ExecutorEngine:
         match event:
             case UserStreamUp():
                 self._accounts.stream_restarted()
-                self._reconciler.begin(Round("user stream up", "", then=lambda _: self._stream_up()))
+                losses = self._stream_losses
+                self._reconciler.begin(Round("user stream up", "", then=lambda _: self._stream_up(losses)))
             case UserStreamDown(reason=reason):
                 self._doors.user_stream_up = False
+                self._stream_losses += 1
                 self._desk.alert("warning", f"user stream down: {reason}")
             case AccountReported():
                 self._account(event)
@@ -268,110 +256,7 @@ class ExecutorEngine:
             return ExecutorState.RECOVERING
         return ExecutorState.HALTED if self._doors.halted else ExecutorState.SERVING
 
-    # --- news of orders ---
-
-    def _order_news(self, event: VenueOutcome) -> None:
-        match event:
-            case OrderReported(order=described):
-                self._orders.describe(described)
-            case FillReported(fill=fill, order=described):
-                self._orders.describe(described)
-                self._take_fill(fill)
-            case QueryAnswered(client_order_id=client_order_id, fills=fills):
-                order = self._orders.get(client_order_id)
-                if order is not None:
-                    if event.order is not None:
-                        self._orders.describe(event.order)
-                    for fill in fills:
-                        self._take_fill(fill)
-                    self._orders.answered(order, event)
-            case QueryFailed(client_order_id=client_order_id):
-                order = self._orders.get(client_order_id)
-                if order is not None:
-                    self._orders.no_answer(order)
-            case _:
-                self._answer_to_request(event)
-
-    def _answer_to_request(self, event: VenueOutcome) -> None:
-        match event:
-            case SendAccepted(order=described):
-                self._orders.describe(described)
-            case SendRefused(client_order_id=client_order_id, code=code, reason=reason):
-                self._refused(client_order_id, code, reason)
-            case SendDeferred(client_order_id=client_order_id, retry_after_ms=retry_ms, reason=reason):
-                self._deferred(client_order_id, retry_ms, reason)
-            case SendUnknown(client_order_id=client_order_id, reason=reason):
-                order = self._orders.get(client_order_id)
-                if order is not None:
-                    self._orders.apply(order, WentUnknown(reason))
-            case (
-                CancelRefused(client_order_id=client_order_id, reason=reason)
-                | CancelUnknown(client_order_id=client_order_id, reason=reason)
-            ):
-                order = self._orders.get(client_order_id)
-                if order is not None:
-                    self._orders.cancel_declined(order, reason)
-            case CancelDone():
-                pass  # the order's own end follows on the user stream, or is asked for
-            case _:
-                raise AssertionError(f"no handler for {type(event).__name__}")
-
-    def _refused(self, client_order_id: str, code: int, reason: str) -> None:
-        order = self._orders.get(client_order_id)
-        if order is None:
-            return
-        if code in NOT_TAKEN:
-            self._deferred(client_order_id, 0, reason)
-        elif code == DUPLICATE_ID:
-            self._orders.apply(order, WentUnknown(f"{code}: {reason}"))
-            self._orders.ask(order)
-        else:
-            self._orders.apply(order, Refused(code, reason))
-            if code == REDUCE_ONLY_REJECTED:
-                self._reconciler.begin(Round("reduce-only refused", order.spec.symbol))
-
-    def _deferred(self, client_order_id: str, retry_ms: int, reason: str) -> None:
-        """Provably not sent: back to intended, and out again while it still makes sense."""
-        order = self._orders.get(client_order_id)
-        if order is None:
-            return
-        self._orders.apply(order, Deferred(reason))
-        if order.state is OrderState.INTENDED:
-            self._desk.throttle.block(self._desk.now_ms, retry_ms)
-            self._desk.set_timer(f"resend/{client_order_id}", max(50, retry_ms))
-
-    def _resend(self, order: Order) -> None:
-        """Under the same id, after a commit under this epoch that makes its new timestamp good (decision 5)."""
-        if order.state is not OrderState.INTENDED:
-            return
-        spec, stamp = order.spec, self._desk.stamp_ms()
-        entry_alive = self._entries.working_entry(spec.symbol) is not None
-        belongs = spec.opens or (spec.leg is Leg.STOP and self._trades.position(spec.symbol) == 0 and entry_alive)
-        if belongs and not self._entries.may_resend(order):
-            self._orders.apply(order, Withheld("too late to send again"))
-            return
-        if spec.opens:
-            record = self._orders.changed(order)
-            self._ledger.gate(
-                (record,),
-                then=lambda: self._send_again(order, stamp),
-                lost=lambda reason: self._orders.apply(order, Withheld(reason)),
-            )
-            return
-        self._ledger.insist((self._orders.changed(order),), lambda: self._send_reduction(order, stamp))
-
-    def _send_again(self, order: Order, stamp_ms: int) -> None:
-        if self._entries.may_resend(order):
-            self._entries.dispatch_again(order, stamp_ms)
-        elif order.state is OrderState.INTENDED:
-            self._orders.apply(order, Withheld("too late to send again"))
-
-    def _send_reduction(self, order: Order, stamp_ms: int) -> None:
-        self._orders.dispatch(approve_reduction(order.spec), stamp_ms)
-
-    def _take_fill(self, fill: VenueFill) -> None:
-        if fill.symbol in self._desk.instruments:
-            self._trades.take_fill(fill)
+    # --- news of the account ---
 
     def _account(self, event: AccountReported) -> None:
         """The stream's word on positions: a difference that stands is looked into."""
@@ -382,89 +267,6 @@ class ExecutorEngine:
             ):
                 self._desk.set_timer(f"look/{position.symbol}", self._settings.second_look_ms)
 
-    # --- sessions ---
-
-    def _attach(self, symbol: str, epoch: int) -> None:
-        """Open a session once the symbol has been compared with the exchange."""
-        self._attached.pop(symbol, None)
-        self._doors.latched.discard(symbol)
-        if self._desk.instruments.get(symbol) is None:
-            self._desk.alert("error", f"{symbol} cannot be traded: no instrument")
-            return
-        self._waiting[symbol] = epoch
-        if self._doors.serving:
-            self._reconciler.begin(Round("attach", symbol, then=lambda _: self._open_session(symbol)))
-
-    def _open_session(self, symbol: str) -> None:
-        epoch = self._waiting.pop(symbol, None)
-        if epoch is None or epoch < self._fence.newest(f"symbol:{symbol}"):
-            return
-        self._attached[symbol] = epoch
-        self._desk.audit("session.opened", symbol=symbol, epoch=epoch)
-        self._trades.resync(symbol)
-
-    def _show(self, symbol: str) -> None:
-        """Everything known of a symbol, to its session."""
-        if symbol not in self._attached:
-            return
-        self._desk.tell_symbol(
-            symbol,
-            Attached(
-                symbol=symbol,
-                instrument=self._desk.instrument(symbol),
-                next_trade_no=self._trades.number_for(symbol),
-                trade=self._trades.trade(symbol),
-                account=self._accounts.view_for(symbol),
-            ),
-        )
-
-    def _enter(self, symbol: str, epoch: int, command: EnterTrade) -> None:
-        plan = command.plan
-        if self._attached.get(symbol) != epoch or plan.symbol != symbol:
-            self._entries.deny(plan, DenyCode.SYMBOL_UNRECONCILED)
-            self._desk.tell_symbol(symbol, ExecutorUp(epoch=self._desk.epoch))
-            return
-        self._entries.enter(plan)
-
-    def _submit(self, symbol: str, command: SubmitOrder) -> None:
-        """A reduction: never vetoed, journaled first, sent in any case."""
-        spec = command.spec
-        book = self._trades.open.get(symbol)
-        stale = book is None or book.plan.trade_no != spec.trade_no or book.committing >= 0
-        if spec.opens or stale or spec.symbol != symbol:
-            self._desk.audit("order.out_of_place", client_order_id=spec.client_order_id, why=command.why)
-            self._trades.resync(symbol)
-            return
-        known = self._orders.get(spec.client_order_id)
-        if known is not None:
-            if known.spec != spec or known.state.is_terminal:
-                self._trades.resync(symbol)
-            return
-        order, stamp = self._orders.add(spec), self._desk.stamp_ms()
-        record = OrderIntended(spec=spec, ts_ms=self._desk.now_ms)
-        self._ledger.insist((record,), lambda: self._send_reduction(order, stamp))
-
-    def _cancel(self, order: Order, why: str) -> None:
-        if order.state is OrderState.INTENDED:
-            self._orders.apply(order, Withheld(why))
-        else:
-            self._orders.cancel(order, why)
-
-    def _finish(self, symbol: str, trade_no: int, reason: str) -> None:
-        book = self._trades.open.get(symbol)
-        if book is None or book.plan.trade_no != trade_no or not self._trades.is_flat(symbol):
-            self._trades.resync(symbol)
-            return
-        self._trades.finish(symbol, reason)
-
-    def _raise_fence(self, role: str, epoch: int) -> None:
-        self._fence.raise_to(role, epoch)
-        if role == "breaker":
-            self._doors.breaker_epoch_min = max(self._doors.breaker_epoch_min, epoch)
-        symbol = role.removeprefix("symbol:")
-        if symbol != role and self._attached.get(symbol, epoch) < epoch:
-            del self._attached[symbol]
-
     # --- time ---
 
     def _timer(self, key: str) -> None:
@@ -472,6 +274,7 @@ class ExecutorEngine:
             self._ledger.timer,
             self._orders.timer,
             self._entries.timer,
+            self._answers.timer,
             self._protection.timer,
             self._reconciler.timer,
             self._flattening.timer,
@@ -490,10 +293,6 @@ class ExecutorEngine:
                 sample = self._desk.api.sample(self._desk.mono_ns, self._desk.now_ms)
                 self._desk.emit(TellBreaker(event=sample))
                 self._desk.set_timer("account", self._settings.account_every_ms)
-            case "resend":
-                order = self._orders.get(rest)
-                if order is not None:
-                    self._resend(order)
             case "hold":
                 if self._trades.position(rest) != 0:
                     self._desk.alert("warning", f"{rest}: held past its limit, closing at market")
@@ -517,10 +316,12 @@ class ExecutorEngine:
             return
         self._doors.serving = True
         self._desk.audit("executor.serving", epoch=self._desk.epoch)
-        for symbol in list(self._waiting):
-            self._open_session(symbol)
+        self._sessions.open_waiting()
 
-    def _stream_up(self) -> None:
+    def _stream_up(self, losses_then: int) -> None:
+        """Compared since it came up, unless it was lost again meanwhile."""
+        if losses_then != self._stream_losses:
+            return
         self._doors.user_stream_up = True
         self._desk.audit("stream.up")
 
@@ -539,7 +340,8 @@ class ExecutorEngine:
         for closed in self._trades.take_closed():
             self._after_close(closed)
         for symbol in self._trades.take_stale_views():
-            self._show(symbol)
+            self._sessions.show(symbol)
+        self._ledger.flush()
         return self._desk.drain()
 
     def _review(self, symbol: str) -> None:
@@ -577,7 +379,7 @@ class ExecutorEngine:
         for key in (f"hold/{closed.symbol}", f"orphan/{closed.symbol}", f"entry/{closed.symbol}"):
             self._desk.cancel_timer(key)
         self._accounts.ask()
-        self._accounts.announce(list(self._attached))
+        self._accounts.announce(list(self._sessions.attached))
 
     def _measure(self, event: object) -> None:
         """Health of the interface: an answer is a success even when it says no; silence is a failure."""
@@ -600,9 +402,9 @@ class ExecutorEngine:
             "epoch": self._desk.epoch,
             "halted": self._doors.halted,
             "user_stream_up": self._doors.user_stream_up,
-            "attached": dict(self._attached),
-            "positions": [self._position_row(symbol) for symbol in sorted(self._trades.open)],
-            "orders": [_order_row(order) for order in self._orders.open_of("")],
+            "attached": dict(self._sessions.attached),
+            "positions": [position_row(self._desk, self._trades, symbol) for symbol in sorted(self._trades.open)],
+            "orders": [order_row(order) for order in self._orders.open_of("")],
             "account": self._accounts.view(),
             "reconciliation": self._reconciler.view(),
             "protection": self._protection.view(),
@@ -612,74 +414,3 @@ class ExecutorEngine:
             "throttle": self._desk.throttle.view(self._desk.now_ms),
             "close_seq": self._trades.close_seq,
         }
-
-    def _position_row(self, symbol: str) -> dict[str, Any]:
-        book = self._trades.open[symbol]
-        position = self._trades.as_position(symbol)
-        instrument = self._desk.instrument(symbol)
-        return {
-            "symbol": symbol,
-            "trade_no": book.plan.trade_no,
-            "side": book.plan.side.value,
-            "strategy": book.plan.strategy.value,
-            "quantity": str(instrument.quantity(book.net_lots)),
-            "entry_px": str(instrument.price(position.break_even_ticks)) if position.entered else None,
-            "adopted": book.adopted,
-            "finishing": book.finishing,
-            "opened_ms": position.opened_ms,
-        }
-
-
-def _order_row(order: Order) -> dict[str, Any]:
-    return {
-        "client_order_id": order.spec.client_order_id,
-        "symbol": order.spec.symbol,
-        "leg": order.spec.leg.name.lower(),
-        "side": order.spec.side.value,
-        "kind": order.spec.kind.value,
-        "state": order.state.value,
-        "qty_lots": order.spec.qty_lots,
-        "filled_lots": order.facts.filled_lots,
-        "px_ticks": order.spec.px_ticks,
-        "trigger_ticks": order.spec.trigger_ticks,
-    }
-
-
-def as_event(trade: ClosedTrade) -> TradeClosed:
-    """A finished trade of the journal, as the news it was: a breaker that missed it is told again."""
-    return TradeClosed(
-        trade_no=trade.trade_no,
-        symbol=trade.symbol,
-        close_seq=trade.close_seq,
-        closed_ms=trade.exit_ms,
-        pnl_gross=trade.pnl_gross,
-        fees=trade.fees,
-        pnl_net=trade.pnl_net,
-        exit_reason=trade.exit_reason,
-        hold_ms=max(0, trade.exit_ms - trade.entry_ms),
-    )
-
-
-def answer_key(event: object) -> tuple[str, bool]:
-    """Which request an outcome answers, and whether the interface did its part; empty for anything else."""
-    match event:
-        case SendAccepted(client_order_id=key) | SendRefused(client_order_id=key):
-            return f"send/{key}", True
-        case SendUnknown(client_order_id=key) | SendDeferred(client_order_id=key):
-            return f"send/{key}", False
-        case CancelDone(client_order_id=key) | CancelRefused(client_order_id=key):
-            return f"cancel/{key}", True
-        case CancelUnknown(client_order_id=key):
-            return f"cancel/{key}", False
-        case QueryAnswered(client_order_id=key):
-            return f"query/{key}", True
-        case QueryFailed(client_order_id=key):
-            return f"query/{key}", False
-        case BalanceTaken(token=token):
-            return f"read/{token}", True
-        case SnapshotTaken(token=token):
-            return f"snapshot/{token}", True
-        case SnapshotFailed(token=token):
-            return f"snapshot/{token}", False
-        case _:
-            return "", False

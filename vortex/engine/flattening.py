@@ -12,6 +12,7 @@ from vortex.engine.order_book import OrderBook
 from vortex.engine.protection import Protection
 from vortex.engine.reconciler import Reconciler, Round
 from vortex.engine.trades import Trades
+from vortex.kernel.clock import MS
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ class Flattening:
             self._answer(task, flat=False, detail=f"{len(held)} positions, {len(listed)} orders left")
             return
         for position in held:
-            if position.symbol in self._desk.instruments and self._trades.position(position.symbol) == 0:
+            if position.symbol in self._desk.instruments and self._is_strange(position.symbol, snapshot):
                 self._reconciler.adopt(position.symbol, snapshot)
         self._close(task.symbol)
         for described in listed:
@@ -96,6 +97,11 @@ class Flattening:
                     )
                 )
         self._desk.set_timer(f"flat/{task.request_id}", self._desk.settings.flatten_look_ms)
+
+    def _is_strange(self, symbol: str, snapshot: SnapshotTaken) -> bool:
+        """Held there and not here; not merely closed here since, or so lately that the snapshot may not show it."""
+        horizon = snapshot.asked_mono_ns - self._desk.settings.recent_ms * MS
+        return self._trades.position(symbol) == 0 and self._trades.moved_ns.get(symbol, 0) <= horizon
 
     def _close(self, symbol: str) -> None:
         for held in list(self._trades.open):

@@ -2,7 +2,8 @@
 
 1. Records reach the journal in the order in which they were made.
 2. What must not happen before a record is durable is handed in as `then`.
-3. Facts are never given up: they are written again until they are taken. Intents to enter are not tried again.
+3. Facts are never given up: they are written again until they are taken. An intent to enter whose commit failed is
+   not acted on any more, but it is written again too, since nobody knows whether it is durable.
 """
 
 from collections.abc import Callable
@@ -34,6 +35,7 @@ class Ledger:
         self._waiting: dict[int, _Batch] = {}
         self._backlog: list[tuple[int, Record]] = []
         self._retrying = 0
+        self._facts: list[Record] = []
         self._after_backlog: list[Callable[[], None]] = []
         self._changed_in: dict[str, int] = {}
         self.fenced = False
@@ -45,21 +47,31 @@ class Ledger:
         return len(self._backlog)
 
     def record(self, *records: Record) -> None:
-        """Write facts that nobody waits for."""
+        """Note facts that nobody waits for; those of one event become one batch, all or nothing."""
+        self._facts.extend(records)
+
+    def flush(self) -> None:
+        """Write the facts noted so far, before anything that comes after them."""
+        if not self._facts:
+            return
+        facts, self._facts = tuple(self._facts), []
         if self.available:
-            self._write(_Batch(records))
+            self._write(_Batch(facts))
         else:
-            self._keep(records)
+            self._keep(facts)
 
     def gate(self, records: tuple[Record, ...], then: Callable[[], None], lost: Callable[[str], None]) -> None:
         """Write an intent; `then` when it is durable, `lost` when it is not and will not be tried again."""
+        self.flush()
         if self.available:
             self._write(_Batch(records, then, lost))
         else:
+            self._keep(records)
             lost("the journal is away")
 
     def require(self, records: tuple[Record, ...], then: Callable[[], None]) -> None:
         """Write facts that something waits for, however long it takes."""
+        self.flush()
         if self.available:
             self._write(_Batch(records, then))
         else:
@@ -68,6 +80,7 @@ class Ledger:
 
     def insist(self, records: tuple[Record, ...], then: Callable[[], None]) -> None:
         """Write an intent to reduce risk; `then` when it is durable, or when waiting would be the greater risk."""
+        self.flush()
         if not self.available:
             self._keep(records)
             then()
@@ -107,11 +120,12 @@ class Ledger:
             self.available = False
             self._desk.audit("journal.lost", reason=event.reason)
             self._desk.alert("error", f"journal unavailable: {event.reason}; entries halt, reductions go on")
+        # A failed commit may be durable all the same: what it said is said again, whatever becomes of its purpose.
+        kept = [(event.batch, record) for record in self._without_newer(event.batch, batch.records)]
+        self._backlog = sorted([*self._backlog, *kept], key=lambda pair: pair[0])
         if batch.lost is not None:
             batch.lost(event.reason)
         else:
-            kept = [(event.batch, record) for record in self._without_newer(event.batch, batch.records)]
-            self._backlog = sorted([*self._backlog, *kept], key=lambda pair: pair[0])
             if batch.then is not None and batch.patient:
                 self._after_backlog.append(batch.then)
             elif batch.then is not None:

@@ -49,6 +49,7 @@ class Order:
     absent_first_ns: int = 0
     triggered_ns: int = 0
     notices_to: bool = True
+    """Of an open trade, so that its symbol hears of it; ended trades only wait for late news."""
 
     @property
     def spec(self) -> OrderSpec:
@@ -130,15 +131,19 @@ class OrderBook:
         self._forget_old()
         return order
 
-    def revive(self, row: JournalOrder) -> Order:
-        """An order as the journal left it."""
+    def revive(self, row: JournalOrder, *, leftover: bool = False) -> Order:
+        """An order as the journal left it; what it executed without a journaled fill is missing and will be asked for.
+
+        A leftover's trade is finished and its fills are not at hand, so nothing is missed there.
+        """
         facts = OrderFacts(
             row.spec,
-            executed_lots=0,
+            executed_lots=0 if leftover else row.executed_lots,
             filled_lots=0,
             venue_order_id=row.venue_order_id,
             update_ms=row.update_ms if row.venue_order_id else 0,
-            announced=row.state.is_terminal,
+            announced=row.state.is_terminal and (leftover or row.executed_lots == 0),
+            cancel_wanted=row.state is OrderState.PENDING_CANCEL,
         )
         order = Order(revived_order(row.state, facts), 0)
         self.orders[row.spec.client_order_id] = order
@@ -155,7 +160,7 @@ class OrderBook:
         if len(self.orders) <= ENDED_KEPT_MAX:
             return
         for key, order in list(self.orders.items()):
-            if order.state.is_terminal and not order.facts.fills_missing:
+            if order.state.is_terminal and not order.notices_to and not order.facts.fills_missing:
                 del self.orders[key]
                 self.ledger.forget_order(key)
                 return
@@ -318,6 +323,8 @@ class OrderBook:
     def _again(self, order: Order) -> None:
         if not order.unsettled:
             return
+        if order.questions == len(self.desk.settings.query_delays_ms) + 1:
+            self.desk.alert("warning", f"{order.spec.client_order_id} is still {order.state.value}, asking on")
         if order.state is OrderState.PENDING_CANCEL and not order.facts.fills_missing and order.absent_count == 0:
             self._send_cancel(order)
         self.desk.set_timer(f"ask/{order.spec.client_order_id}", self._pause(order))

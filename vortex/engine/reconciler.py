@@ -70,7 +70,7 @@ class Reconciler:
         self._accounts, self._protection, self._doors = accounts, protection, doors
         self._rounds: dict[int, Round] = {}
         self._token = 0
-        self._looks: dict[Difference, int] = {}
+        self._looks: dict[Difference, tuple[int, int]] = {}
         self.fills_from_ms = 0
         self.report = _Report()
 
@@ -108,7 +108,7 @@ class Reconciler:
         if round_ is None:
             return
         found = diff(self._ours(), snapshot, self._desk.settings.recent_ms * MS)
-        resolutions = [self._resolve(difference) for difference in found]
+        resolutions = [self._resolve(difference, snapshot.asked_mono_ns) for difference in found]
         if not round_.dry_run:
             self._apply_descriptions(snapshot)
             for resolution in resolutions:
@@ -141,10 +141,13 @@ class Reconciler:
 
     # --- rules ---
 
-    def _resolve(self, difference: Difference) -> Resolution:
-        looks = self._looks.get(difference, 0) + 1
-        if difference.kind in (Kind.UNKNOWN_POSITION, Kind.SIZE_MISMATCH):
-            self._looks[difference] = looks
+    def _resolve(self, difference: Difference, asked_ns: int) -> Resolution:
+        """A look counts only when the exchange was asked a while after the look before it: its reads may lag."""
+        looks, judged_ns = self._looks.get(difference, (0, 0))
+        if not looks or asked_ns >= judged_ns + self._desk.settings.second_look_ms * MS:
+            looks += 1
+            if difference.kind in (Kind.UNKNOWN_POSITION, Kind.SIZE_MISMATCH):
+                self._looks[difference] = (looks, self._desk.mono_ns)
         return resolve(difference, self._desk.settings, looks)
 
     def _forget_looks(self, found: tuple[Difference, ...], symbol: str) -> None:
@@ -154,8 +157,8 @@ class Reconciler:
     def _apply_descriptions(self, snapshot: SnapshotTaken) -> None:
         """Facts first: fills, then what the exchange says of our open orders."""
         for fill in snapshot.fills:
-            if fill.symbol in self._desk.instruments:
-                self._trades.take_fill(fill)
+            if fill.symbol in self._desk.instruments and self._trades.take_fill(fill):
+                self._desk.set_timer(f"look/{fill.symbol}", self._desk.settings.second_look_ms)
         for described in snapshot.orders:
             order = self._orders.get(described.client_order_id)
             if order is not None and order.touched_ns <= snapshot.asked_mono_ns:
@@ -188,6 +191,8 @@ class Reconciler:
         if order is not None:
             self._orders.cancel(order, "reconciliation")
             return
+        if not self._ledger.available:
+            return  # without the journal nobody knows that it is not the order of a newer executor
         for described in listed:
             if described.client_order_id == client_order_id:
                 self._desk.emit(

@@ -5,20 +5,25 @@
 3. A fill that belongs to nothing opens an adopted trade; money never moves outside a trade.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from vortex.domain.events import OpenTrade, TradeClosed
 from vortex.domain.orders import Leg, Side, VenueFill
 from vortex.domain.plans import TradePlan
-from vortex.domain.records import FillRecorded, JournalSnapshot, Record, TradeFinished, TradeOpened
+from vortex.domain.reasons import ExitReason
+from vortex.domain.records import FillRecorded, JournalSnapshot, JournalTrade, Record, TradeFinished, TradeOpened
 from vortex.domain.signals import Strategy
 from vortex.engine.desk import Desk
 from vortex.engine.ledger import Ledger
 from vortex.engine.order_book import Order, OrderBook
-from vortex.execution.earnings import Earnings, earned, fee_cash
+from vortex.execution.earnings import earned, fee_cash
 from vortex.execution.order_events import FillSeen
 from vortex.execution.position import Position, exit_reason, of_trade
+
+SEEN_MAX = 20_000
+"""Fill numbers remembered per symbol: days of trading, far more than any answer of the exchange goes back."""
 
 
 @dataclass(slots=True)
@@ -49,7 +54,8 @@ class Trades:
         self._closed_events: list[TradeClosed] = []
         self._stale_views: dict[str, None] = {}
         self.moved_ns: dict[str, int] = {}
-        self._seen: dict[str, set[int]] = {}
+        self._seen: dict[str, dict[int, None]] = {}
+        self._phantoms: list[JournalTrade] = []
 
     # --- reading ---
 
@@ -97,21 +103,46 @@ class Trades:
         self.close_seq = journal.last_close_seq
         self.next_trade_no = {symbol: number + 1 for symbol, number in journal.last_trade_no.items()}
         for symbol, ids in journal.recent_fill_ids.items():
-            self._seen.setdefault(symbol, set()).update(ids)
-        for row in journal.trades:
+            self._seen.setdefault(symbol, {}).update(dict.fromkeys(ids))
+        for row in self._real_trades(journal):
             symbol = row.plan.symbol
             book = OpenBook(row.plan, row.opened_ms, adopted=row.adopted)
             self.open[symbol] = book
             self.next_trade_no[symbol] = max(self.number_for(symbol), row.plan.trade_no + 1)
             revived = {order.spec.client_order_id: self._orders.revive(order) for order in row.orders}
             for fill in row.fills:
-                self._seen.setdefault(symbol, set()).add(fill.venue_trade_id)
+                self._seen.setdefault(symbol, {})[fill.venue_trade_id] = None
                 book.fills.append((fill, self._fee(fill)))
                 order = revived.get(fill.client_order_id)
                 if order is not None:
                     self._orders.recount(order, fill)
+            for known in row.orders:
+                order = revived[known.spec.client_order_id]
+                if order.state.is_terminal and not known.state.is_terminal:
+                    self._ledger.record(self._orders.changed(order))
+            if book.fills:
+                self._watch_hold(book, self._desk.now_ms - book.fills[0][0].ts_ms)
         for leftover in journal.leftover_orders:
-            self._orders.revive(leftover).notices_to = False
+            self._orders.revive(leftover, leftover=True).notices_to = False
+
+    def _real_trades(self, journal: JournalSnapshot) -> list[JournalTrade]:
+        """One trade per symbol is the law; an older unfilled one was given up when the journal did not answer."""
+        newest: dict[str, JournalTrade] = {}
+        for row in sorted(journal.trades, key=lambda row: (bool(row.fills), row.plan.trade_no)):
+            before = newest.get(row.plan.symbol)
+            if before is not None:
+                self._phantoms.append(before)
+            newest[row.plan.symbol] = row
+        return list(newest.values())
+
+    def bury_phantoms(self) -> None:
+        """Record the end of trades that never began; their orders never left, and are asked for all the same."""
+        for row in self._phantoms:
+            for order in row.orders:
+                self._orders.revive(order).notices_to = False
+            book = OpenBook(row.plan, row.opened_ms, adopted=row.adopted, finishing=ExitReason.NO_FILL.value)
+            self._record_end(book, then=self._closed_events.append)
+        self._phantoms.clear()
 
     def begin(self, plan: TradePlan, *, adopted: bool = False) -> TradeOpened:
         """Open a trade and use up its number; the record is the caller's to commit."""
@@ -120,20 +151,16 @@ class Trades:
         self.open[plan.symbol] = OpenBook(plan, self._desk.now_ms, adopted=adopted)
         return TradeOpened(plan=plan, ts_ms=self._desk.now_ms, adopted=adopted)
 
-    def drop(self, symbol: str) -> None:
-        """Forget a trade that never became durable; none of its orders left."""
-        book = self.open.pop(symbol)
-        for order in self._orders.of_trade(symbol, book.plan.trade_no):
-            del self._orders.orders[order.spec.client_order_id]
-
     # --- fills ---
 
     def take_fill(self, fill: VenueFill) -> bool:
         """Count a fill once; False when it was known. A fill that no trade expects is adopted (S3-9)."""
-        seen = self._seen.setdefault(fill.symbol, set())
+        seen = self._seen.setdefault(fill.symbol, {})
         if fill.venue_trade_id in seen:
             return False
-        seen.add(fill.venue_trade_id)
+        seen[fill.venue_trade_id] = None
+        if len(seen) > SEEN_MAX:
+            del seen[next(iter(seen))]
         order = self._orders.find(fill.symbol, fill.client_order_id, fill.venue_order_id)
         book = self.open.get(fill.symbol)
         records: list[Record] = []
@@ -181,11 +208,11 @@ class Trades:
             )
         )
 
-    def _watch_hold(self, book: OpenBook) -> None:
+    def _watch_hold(self, book: OpenBook, held_ms: int = 0) -> None:
         """The executor's own limit of the holding time, a little after the symbol's (S3-4)."""
         settings = self._desk.settings
         limit = min(book.plan.max_hold_ms, settings.hold_limit_ms) + settings.hold_orphan_grace_ms
-        self._desk.set_timer(f"hold/{book.plan.symbol}", limit)
+        self._desk.set_timer(f"hold/{book.plan.symbol}", limit - held_ms)
 
     def _fee(self, fill: VenueFill) -> int:
         maker, taker = self._desk.fee_rates(fill.symbol)
@@ -250,13 +277,16 @@ class Trades:
         if any(not order.state.is_terminal or order.facts.fills_missing for order in alive):
             return
         book.committing = len(book.fills)
+        self._record_end(book, then=lambda event: self._closed(book, event))
+
+    def _record_end(self, book: OpenBook, then: Callable[[TradeClosed], None]) -> None:
+        """Compute what the trade earned, number its end, make it durable, then say so."""
         self.close_seq += 1
-        seq = self.close_seq
-        instrument = self._desk.instrument(symbol)
-        result = earned(book.fills, book.plan.side, instrument)
+        plan, seq = book.plan, self.close_seq
+        result = earned(book.fills, plan.side, self._desk.instrument(plan.symbol))
         record = TradeFinished(
-            symbol=symbol,
-            trade_no=book.plan.trade_no,
+            symbol=plan.symbol,
+            trade_no=plan.trade_no,
             close_seq=seq,
             exit_reason=book.finishing,
             pnl_gross=result.pnl_gross,
@@ -269,25 +299,25 @@ class Trades:
             entry_ms=result.entry_ms or book.opened_ms,
             exit_ms=result.exit_ms or self._desk.now_ms,
         )
-        self._ledger.require((record,), lambda: self._closed(book, seq, result))
-
-    def _closed(self, book: OpenBook, seq: int, result: Earnings) -> None:
-        """The end is durable: the slot is free and everybody may know."""
-        symbol = book.plan.symbol
-        del self.open[symbol]
-        for order in self._orders.of_trade(symbol, book.plan.trade_no):
-            order.notices_to = False
         event = TradeClosed(
-            trade_no=book.plan.trade_no,
-            symbol=symbol,
+            trade_no=plan.trade_no,
+            symbol=plan.symbol,
             close_seq=seq,
-            closed_ms=result.exit_ms or self._desk.now_ms,
+            closed_ms=record.exit_ms,
             pnl_gross=result.pnl_gross,
             fees=result.fees,
             pnl_net=result.pnl_net,
             exit_reason=book.finishing,
             hold_ms=max(0, result.exit_ms - result.entry_ms) if result.entry_ms else 0,
         )
+        self._ledger.require((record,), lambda: then(event))
+
+    def _closed(self, book: OpenBook, event: TradeClosed) -> None:
+        """The end is durable: the slot is free and everybody may know."""
+        symbol = book.plan.symbol
+        del self.open[symbol]
+        for order in self._orders.of_trade(symbol, book.plan.trade_no):
+            order.notices_to = False
         self._closed_events.append(event)
         self._desk.tell_symbol(symbol, event)
         self._desk.audit(
@@ -295,10 +325,10 @@ class Trades:
             symbol=symbol,
             trade_no=book.plan.trade_no,
             reason=book.finishing,
-            pnl_net=str(result.pnl_net),
+            pnl_net=str(event.pnl_net),
         )
         for fill, _ in book.fills[book.committing :]:
-            self._seen[symbol].discard(fill.venue_trade_id)
+            self._seen[symbol].pop(fill.venue_trade_id, None)
             self.take_fill(fill)
         self._desk.touch(symbol)
 

@@ -83,7 +83,7 @@ class Desk:
         if ticket.price_match != "NONE":
             ticket.px = self._matched_price(listing, ticket.side, ticket.price_match)
         reference_e8 = ticket.px * instrument.tick_e8 if ticket.px else listing.mark_e8
-        if not ticket.reduce_only:
+        if not ticket.closing:
             notional = instrument.notional(ticket.lots, reference_e8)
             if notional < instrument.min_notional * QUOTE_SCALE:
                 raise Refusal(-4164, instrument.min_notional)

@@ -8,6 +8,7 @@ from vortex.exchange.account import Account
 from vortex.exchange.params import Params
 from vortex.exchange.rest_account import AccountDesk
 from vortex.exchange.rest_market import MarketData
+from vortex.exchange.rest_statistics import Statistics
 from vortex.exchange.rest_trade import Trading
 
 NONE, KEY, SIGNED, TRADE = "none", "key", "signed", "trade"
@@ -61,9 +62,11 @@ def _act(weight: int, answer: AccountHandler, orders: tuple[int, int] = (0, 0), 
     return Endpoint(TRADE, _fixed(weight), answer, orders, engine_time_check=engine)
 
 
-def table(market: MarketData, trading: Trading, account: AccountDesk) -> dict[tuple[str, str], Endpoint]:
+def table(
+    market: MarketData, statistics: Statistics, trading: Trading, account: AccountDesk
+) -> dict[tuple[str, str], Endpoint]:
     """Every endpoint by (method, path)."""
-    return {**_market(market), **_orders(trading), **_account(account)}
+    return {**_market(market), **_statistics(statistics), **_orders(trading), **_account(account)}
 
 
 def _market(market: MarketData) -> dict[tuple[str, str], Endpoint]:
@@ -91,13 +94,19 @@ def _market(market: MarketData) -> dict[tuple[str, str], Endpoint]:
         "/fapi/v1/ticker/price": _public(_one_or_all(1, 2), market.ticker_price),
         "/fapi/v2/ticker/price": _public(_one_or_all(1, 2), market.ticker_price),
         "/fapi/v1/ticker/bookTicker": _public(_one_or_all(2, 5), market.ticker_book),
-        "/futures/data/openInterestHist": _public(_fixed(0), market.open_interest_history, "statistics"),
-        "/futures/data/globalLongShortAccountRatio": _public(_fixed(0), market.global_ratio, "statistics"),
-        "/futures/data/topLongShortAccountRatio": _public(_fixed(0), market.top_account_ratio, "statistics"),
-        "/futures/data/topLongShortPositionRatio": _public(_fixed(0), market.top_position_ratio, "statistics"),
-        "/futures/data/takerlongshortRatio": _public(_fixed(0), market.taker_ratio, "statistics"),
     }
     return {("GET", path): endpoint for path, endpoint in rows.items()}
+
+
+def _statistics(statistics: Statistics) -> dict[tuple[str, str], Endpoint]:
+    rows = {
+        "openInterestHist": statistics.open_interest_history,
+        "globalLongShortAccountRatio": statistics.global_ratio,
+        "topLongShortAccountRatio": statistics.top_account_ratio,
+        "topLongShortPositionRatio": statistics.top_position_ratio,
+        "takerlongshortRatio": statistics.taker_ratio,
+    }
+    return {("GET", f"/futures/data/{name}"): _public(_fixed(0), answer, "statistics") for name, answer in rows.items()}
 
 
 def _orders(trading: Trading) -> dict[tuple[str, str], Endpoint]:

@@ -40,6 +40,7 @@ class Fault:
     code: int | None = None
     body: str | None = None
     executed: bool = False
+    retry_after_s: int | None = None
     struck: int = 0
 
     def over(self, now_ms: int) -> bool:
@@ -64,6 +65,7 @@ _FIELDS = {
     "code": int,
     "body": object,
     "executed": bool,
+    "retry_after_s": int,
 }
 
 

@@ -9,7 +9,7 @@ from vortex.exchange.faults import FaultBook
 from vortex.exchange.instruments import Instrument
 from vortex.exchange.ledger import Ledger
 from vortex.exchange.limits import LimitRules
-from vortex.exchange.listing import Listing
+from vortex.exchange.listing import IDS_PER_MS, Listing
 from vortex.kernel.rng import Rng
 
 
@@ -33,13 +33,23 @@ class VenueRules:
     depth_levels: int = 1000
 
 
+FIRST_ALGO_ID = 4_000_000_000_000_000
+"""Ids of conditional orders are a family of their own (reference: 16 digits)."""
+
+
 @dataclass(slots=True)
 class Counters:
-    """Ids the exchange hands out; all increase."""
+    """Ids the exchange hands out; all increase, also over restarts of the exchange, and stay below 2^53."""
 
-    order_id: int = 700_000_000
-    algo_id: int = 4_000_000_000_000_000
-    transfer_id: int = 10_000_000_000
+    order_id: int
+    algo_id: int
+    transfer_id: int
+
+    @classmethod
+    def starting_at(cls, start_ms: int) -> "Counters":
+        """The first ids of an exchange that opens at this time."""
+        first = start_ms * IDS_PER_MS
+        return cls(order_id=first, algo_id=FIRST_ALGO_ID + first, transfer_id=first)
 
     def next_order(self) -> int:
         self.order_id += 1
@@ -63,9 +73,9 @@ class Floor:
     rules: VenueRules
     faults: FaultBook
     rng: Rng
+    counters: Counters
     accounts: dict[str, Account] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
-    counters: Counters = field(default_factory=Counters)
     outbox: list[Outbound] = field(default_factory=list)
     marks_e8: dict[str, int] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)

@@ -16,6 +16,7 @@ from vortex.exchange.refusal import Refusal
 
 GATE_FAULTS = frozenset({"delay_ms", "error", "lost_response", "ban", "maintenance"})
 RESTRICTIONS_PATH = "/sapi/v1/account/apiRestrictions"
+OVERLOAD = -1008
 UNKNOWN_TEXT = "Unknown error, please check your request or try again later."
 
 
@@ -85,7 +86,7 @@ class Gate:
         """The exchange's own clock, which a fault may have set wrong."""
         return self._floor.now_ms + self._floor.faults.skew_ms(self._floor.now_ms)
 
-    def faults_for(self, method: str, path: str, params: Params, executing: bool = True) -> list[Fault]:
+    def faults_for(self, method: str, path: str, params: Params) -> list[Fault]:
         """Faults that strike this request; those that forbid execution are raised here."""
         floor = self._floor
         struck = floor.faults.strike(
@@ -98,7 +99,7 @@ class Gate:
                 raise Refusal(-1003, message=text, status=418)
             if fault.kind == "maintenance":
                 raise Refusal(-1016, status=503)
-            if fault.kind == "error" and not fault.executed and executing:
+            if fault.kind == "error" and not fault.executed and not _exempt(fault, method, params):
                 raise FaultAnswer(fault)
         return struck
 
@@ -193,6 +194,12 @@ def _is_form(raw: RawRequest) -> bool:
     return not raw.content_type.startswith("application/json")
 
 
+def _exempt(fault: Fault, method: str, params: Params) -> bool:
+    """System protection (-1008) lets cancels and whatever only reduces pass (7.2)."""
+    reducing = any(params.get(name, "").lower() == "true" for name in ("reduceOnly", "closePosition"))
+    return fault.code == OVERLOAD and (reducing or method == "DELETE")
+
+
 class FaultAnswer(Exception):
     """An `error` fault answers in place of the exchange."""
 
@@ -203,8 +210,9 @@ class FaultAnswer(Exception):
     def response(self) -> Response:
         """The answer that the fault prescribes."""
         fault = self.fault
+        headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
         if fault.body is not None:
-            return Response(fault.status, None, text=fault.body)
+            return Response(fault.status, None, headers, text=fault.body)
         code = -1000 if fault.code is None else fault.code
         message = UNKNOWN_TEXT if fault.code is None else Refusal(code).message
-        return Response(fault.status, {"code": code, "msg": message})
+        return Response(fault.status, {"code": code, "msg": message}, headers)

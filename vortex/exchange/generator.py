@@ -28,11 +28,11 @@ OPENING = ["burst", "cascade"]
 OWN_OPENING = ["burst", "overshoot"]
 """The first episodes: whoever has just started sees each kind within a quarter of an hour."""
 
-TREND_BEFORE_TICKS, TREND_TICKS = 110, 134
+TREND_BEFORE_TICKS, TREND_TICKS = 64, 84
 VOL_BEFORE_TICKS, VOL_TICKS = 30, 80
-"""The market opens 55 minutes into a trend that goes on for 12, and 15 minutes into high volatility."""
+"""The market opens 32 minutes into a trend that goes on for 10, and 15 minutes into high volatility."""
 
-OPENING_TREND = 1.25
+OPENING_TREND = 1.2
 """Stronger than the strongest of chance, so that trend followers have something to see at once."""
 
 LAG_STEPS_MAX = 5

@@ -11,7 +11,8 @@ from vortex.exchange.orders import BUY, SELL
 
 TAPE_MAX = 100_000
 STATISTICS_MAX = 20_000
-FIRST_TRADE_ID = 900_000_000
+IDS_PER_MS = 100
+"""First ids grow with the start time, faster than any market hands them out: a restarted exchange repeats none."""
 PERIOD_MS = 300_000
 
 
@@ -36,7 +37,7 @@ class Listing:
         self.engine = Engine(instrument)
         self.status = "TRADING"
         self.last_px = int(instrument.reference_price / instrument.tick)
-        self.last_trade_id = FIRST_TRADE_ID
+        self.last_trade_id = start_ms * IDS_PER_MS
         self.tape: deque[Print] = deque(maxlen=TAPE_MAX)
         self.candles = Candles(start_ms, self.last_px)
         self.mark_candles = Candles(start_ms, self.last_px)

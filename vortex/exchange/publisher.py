@@ -4,12 +4,23 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vortex.exchange.candles import INTERVALS_MS, Bar
+from vortex.exchange.candles import Bar
 from vortex.exchange.floor import Floor
-from vortex.exchange.instruments import Instrument, money_text, money_trim
+from vortex.exchange.instruments import Instrument
 from vortex.exchange.listing import Listing, Print
 from vortex.exchange.market_events import LiquidationPrint
 from vortex.exchange.orders import BUY, SELL
+from vortex.exchange.public_payloads import (
+    agg_trade,
+    book_ticker,
+    continuous_kline,
+    force_order,
+    kline,
+    mark_price,
+    mini_ticker,
+    raw_trade,
+    ticker,
+)
 from vortex.exchange.streams import Stream, parse
 
 LIQUIDATION_WINDOW_MS = 1_000
@@ -111,20 +122,20 @@ class Publisher:
         lower = symbol.lower()
         name = f"{lower}@aggTrade"
         if name in self._streams:
-            self._floor.publish(name, self._agg_trade(listing, printed))
+            self._floor.publish(name, agg_trade(listing, printed, self._floor.now_ms))
         name = f"{lower}@trade"
         if name in self._streams:
-            self._floor.publish(name, self._trade(listing, printed))
+            self._floor.publish(name, raw_trade(listing, printed, self._floor.now_ms))
 
     def candle_closed(self, listing: Listing, interval: str, bar: Bar) -> None:
         """A candle ended: its last word has `x` true."""
         symbol = listing.instrument.symbol
         name = f"{symbol.lower()}@kline_{interval}"
         if name in self._streams:
-            self._floor.publish(name, self._kline_payload(listing, interval, bar, closed=True))
+            self._floor.publish(name, kline(listing, interval, bar, self._floor.now_ms, closed=True))
         name = f"{symbol.lower()}_perpetual@continuousKline_{interval}"
         if name in self._streams:
-            self._floor.publish(name, _continuous(self._kline_payload(listing, interval, bar, closed=True)))
+            self._floor.publish(name, continuous_kline(kline(listing, interval, bar, self._floor.now_ms, closed=True)))
 
     def book_changed(self, listing: Listing) -> None:
         """The published book may have changed: best prices and the immediate diff stream."""
@@ -136,7 +147,7 @@ class Publisher:
             touch = listing.touch()
             if self._touches.get(name) != touch:
                 self._touches[name] = touch
-                self._floor.publish(name, self._book_ticker(listing))
+                self._floor.publish(name, book_ticker(listing, self._floor.now_ms))
         name = f"{lower}@depth@0ms"
         if name in self._streams:
             payload = self._depth(self._streams[name])
@@ -173,7 +184,7 @@ class Publisher:
             if now_ms - event.ts_ms < LIQUIDATION_WINDOW_MS:
                 continue
             del self._liquidations[symbol]
-            payload = self._force_order(event)
+            payload = force_order(self._floor.instruments[symbol], event, self._floor.now_ms)
             name = f"{symbol.lower()}@forceOrder"
             if name in self._streams:
                 self._floor.publish(name, payload)
@@ -181,38 +192,6 @@ class Publisher:
                 self._floor.publish("!forceOrder@arr", {**payload, "ps": symbol, "st": 1})
 
     # --- payloads -------------------------------------------------------------------------------------------
-
-    def _agg_trade(self, listing: Listing, printed: Print) -> dict[str, Any]:
-        instrument = listing.instrument
-        quantity = instrument.qty_text(printed.lots)
-        return {
-            "e": "aggTrade",
-            "E": self._floor.now_ms,
-            "s": instrument.symbol,
-            "a": printed.trade_id,
-            "p": instrument.px_text(printed.px),
-            "q": quantity,
-            "nq": quantity,
-            "f": printed.trade_id,
-            "l": printed.trade_id,
-            "T": printed.ts_ms,
-            "m": printed.buyer_is_maker,
-            "st": 1,
-        }
-
-    def _trade(self, listing: Listing, printed: Print) -> dict[str, Any]:
-        instrument = listing.instrument
-        return {
-            "e": "trade",
-            "E": self._floor.now_ms,
-            "T": printed.ts_ms,
-            "s": instrument.symbol,
-            "t": printed.trade_id,
-            "p": instrument.px_text(printed.px),
-            "q": instrument.qty_text(printed.lots),
-            "X": "MARKET",
-            "m": printed.buyer_is_maker,
-        }
 
     def _depth(self, stream: Stream) -> dict[str, Any] | None:
         listing = self._floor.listing(stream.symbol)
@@ -257,23 +236,6 @@ class Publisher:
             "st": 1,
         }
 
-    def _book_ticker(self, listing: Listing) -> dict[str, Any]:
-        instrument = listing.instrument
-        (bid, bid_lots), (ask, ask_lots) = listing.touch()
-        return {
-            "e": "bookTicker",
-            "u": listing.update_id,
-            "s": instrument.symbol,
-            "ps": instrument.symbol,
-            "b": instrument.px_text(bid),
-            "B": instrument.qty_text(bid_lots),
-            "a": instrument.px_text(ask),
-            "A": instrument.qty_text(ask_lots),
-            "T": listing.book_ms,
-            "E": self._floor.now_ms,
-            "st": 1,
-        }
-
     def _kline(self, stream: Stream) -> dict[str, Any] | None:
         listing = self._floor.listing(stream.symbol)
         bar = listing.candles.live(stream.interval)
@@ -281,126 +243,30 @@ class Publisher:
         if self._told.get(stream.name) == state:
             return None
         self._told[stream.name] = state
-        payload = self._kline_payload(listing, stream.interval, bar, closed=False)
-        return _continuous(payload) if stream.kind == "continuous_kline" else payload
-
-    def _kline_payload(self, listing: Listing, interval: str, bar: Bar, *, closed: bool) -> dict[str, Any]:
-        instrument = listing.instrument
-        unit = instrument.unit_value
-        return {
-            "e": "kline",
-            "E": self._floor.now_ms,
-            "s": instrument.symbol,
-            "k": {
-                "t": bar.open_ms,
-                "T": bar.open_ms + INTERVALS_MS[interval] - 1,
-                "s": instrument.symbol,
-                "i": interval,
-                "f": bar.first_id,
-                "L": bar.last_id,
-                "o": instrument.px_text(bar.open),
-                "c": instrument.px_text(bar.close),
-                "h": instrument.px_text(bar.high),
-                "l": instrument.px_text(bar.low),
-                "v": instrument.qty_text(bar.volume),
-                "n": bar.trades,
-                "x": closed,
-                "q": money_trim(bar.quote * unit),
-                "V": instrument.qty_text(bar.buy_volume),
-                "Q": money_trim(bar.buy_quote * unit),
-                "B": "0",
-            },
-        }
+        payload = kline(listing, stream.interval, bar, self._floor.now_ms, closed=False)
+        return continuous_kline(payload) if stream.kind == "continuous_kline" else payload
 
     def _mark(self, stream: Stream) -> dict[str, Any]:
-        return self._mark_payload(self._floor.listing(stream.symbol))
-
-    def _mark_payload(self, listing: Listing) -> dict[str, Any]:
-        return {
-            "e": "markPriceUpdate",
-            "E": self._floor.now_ms,
-            "s": listing.instrument.symbol,
-            "p": money_text(listing.mark_e8),
-            "ap": money_text(listing.mark_e8),
-            "P": money_text(listing.mark_e8),
-            "i": money_text(listing.index_e8),
-            "r": f"{listing.funding_rate:.8f}",
-            "T": listing.next_funding_ms,
-            "st": 1,
-        }
+        return mark_price(self._floor.listing(stream.symbol), self._floor.now_ms)
 
     def _all_marks(self, _stream: Stream) -> list[dict[str, Any]]:
-        return [self._mark_payload(listing) for listing in self._floor.listings.values()]
+        return [mark_price(listing, self._floor.now_ms) for listing in self._floor.listings.values()]
 
     def _ticker(self, stream: Stream) -> dict[str, Any]:
-        return self._ticker_payload(self._floor.listing(stream.symbol))
-
-    def _ticker_payload(self, listing: Listing) -> dict[str, Any]:
-        row = day_row(listing, self._floor.now_ms)
-        return {
-            "e": "24hrTicker",
-            "E": self._floor.now_ms,
-            "s": row["symbol"],
-            "p": row["priceChange"],
-            "P": row["priceChangePercent"],
-            "w": row["weightedAvgPrice"],
-            "c": row["lastPrice"],
-            "Q": row["lastQty"],
-            "o": row["openPrice"],
-            "h": row["highPrice"],
-            "l": row["lowPrice"],
-            "v": row["volume"],
-            "q": row["quoteVolume"],
-            "O": row["openTime"],
-            "C": row["closeTime"],
-            "F": row["firstId"],
-            "L": row["lastId"],
-            "n": row["count"],
-            "ps": row["symbol"],
-            "st": 1,
-        }
+        return ticker(self._floor.listing(stream.symbol), self._floor.now_ms)
 
     def _mini_ticker(self, stream: Stream) -> dict[str, Any]:
-        return self._mini_payload(self._floor.listing(stream.symbol))
-
-    def _mini_payload(self, listing: Listing) -> dict[str, Any]:
-        full = self._ticker_payload(listing)
-        body = {name: full[name] for name in ("E", "s", "c", "o", "h", "l", "v", "q", "ps", "st")}
-        return {"e": "24hrMiniTicker", **body}
+        return mini_ticker(self._floor.listing(stream.symbol), self._floor.now_ms)
 
     def _all_tickers(self, _stream: Stream) -> list[dict[str, Any]]:
-        return [self._ticker_payload(listing) for listing in self._floor.listings.values()]
+        return [ticker(listing, self._floor.now_ms) for listing in self._floor.listings.values()]
 
     def _all_mini_tickers(self, _stream: Stream) -> list[dict[str, Any]]:
-        return [self._mini_payload(listing) for listing in self._floor.listings.values()]
+        return [mini_ticker(listing, self._floor.now_ms) for listing in self._floor.listings.values()]
 
     def _all_book_tickers(self, stream: Stream) -> None:
         for listing in self._floor.listings.values():
-            self._floor.publish(stream.name, self._book_ticker(listing))
-
-    def _force_order(self, event: LiquidationPrint) -> dict[str, Any]:
-        instrument = self._floor.instruments[event.symbol]
-        price, quantity = instrument.px_text(event.px_ticks), instrument.qty_text(event.qty_lots)
-        body = {
-            "s": event.symbol,
-            "S": event.side,
-            "o": "LIMIT",
-            "f": "IOC",
-            "q": quantity,
-            "p": price,
-            "ap": price,
-            "X": "FILLED",
-            "l": quantity,
-            "z": quantity,
-            "T": event.ts_ms,
-        }
-        return {"e": "forceOrder", "E": self._floor.now_ms, "o": body}
-
-
-def _continuous(kline: dict[str, Any]) -> dict[str, Any]:
-    """The continuous-contract form of a kline message."""
-    candle = {name: value for name, value in kline["k"].items() if name != "s"}
-    return {"e": "continuous_kline", "E": kline["E"], "ps": kline["s"], "ct": "PERPETUAL", "k": candle}
+            self._floor.publish(stream.name, book_ticker(listing, self._floor.now_ms))
 
 
 def _levels(instrument: Instrument, levels: list[tuple[int, int]]) -> list[list[str]]:
@@ -416,27 +282,3 @@ def _told(instrument: Instrument, touched: set[int], side: dict[int, int], way: 
     """Touched levels, best first."""
     ordered = sorted(touched, key=lambda px: way * px)
     return [[instrument.px_text(px), instrument.qty_text(side.get(px, 0))] for px in ordered]
-
-
-def day_row(listing: Listing, now_ms: int) -> dict[str, Any]:
-    """One row of GET /fapi/v1/ticker/24hr."""
-    instrument, day = listing.instrument, listing.candles.last_day()
-    change = day.close - day.open
-    return {
-        "symbol": instrument.symbol,
-        "priceChange": instrument.px_text(change),
-        "priceChangePercent": f"{100 * change / day.open:.3f}" if day.open else "0.000",
-        "weightedAvgPrice": instrument.average_text(day.quote, day.volume),
-        "lastPrice": instrument.px_text(listing.last_px),
-        "lastQty": instrument.qty_text(listing.tape[-1].lots if listing.tape else 0),
-        "openPrice": instrument.px_text(day.open),
-        "highPrice": instrument.px_text(day.high),
-        "lowPrice": instrument.px_text(day.low),
-        "volume": instrument.qty_text(day.volume),
-        "quoteVolume": money_trim(day.quote * instrument.unit_value),
-        "openTime": day.open_ms,
-        "closeTime": now_ms,
-        "firstId": day.first_id,
-        "lastId": day.last_id,
-        "count": day.trades,
-    }

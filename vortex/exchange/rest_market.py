@@ -4,18 +4,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from vortex.exchange.candles import INTERVALS_MS, Bar, Candles, kline_row
+from vortex.exchange.exchange_info import exchange_info
 from vortex.exchange.floor import Floor
 from vortex.exchange.instruments import Instrument, money_text, money_trim
-from vortex.exchange.listing import PERIOD_MS, Listing, Print
-from vortex.exchange.orders import BUY, CONDITIONAL_TYPES, SELL
+from vortex.exchange.listing import Listing, Print
+from vortex.exchange.orders import BUY, SELL
 from vortex.exchange.params import Params, limit, optional, required, whole, window
-from vortex.exchange.publisher import day_row
+from vortex.exchange.public_payloads import day_row
 from vortex.exchange.refusal import Refusal
 from vortex.exchange.rules import instrument_of
 
 DEPTH_LIMITS = (5, 10, 20, 50, 100, 500, 1000)
-STATISTICS_PERIODS = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d")
-STATISTICS_DAYS_MS = 30 * 86_400_000
 Body = dict[str, Any]
 
 
@@ -45,23 +44,7 @@ class MarketData:
         return {"serverTime": self._floor.now_ms}
 
     def exchange_info(self, _params: Params) -> Body:
-        limits = self._floor.rules.limits
-        return {
-            "timezone": "UTC",
-            "serverTime": self._floor.now_ms,
-            "futuresType": "U_MARGINED",
-            "rateLimits": [
-                _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, limits.weight_per_minute),
-                _rate_limit("ORDERS", "MINUTE", 1, limits.orders_per_minute),
-                _rate_limit("ORDERS", "SECOND", 10, limits.orders_per_10s),
-            ],
-            "exchangeFilters": [],
-            "assets": [
-                {"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"},
-                {"asset": "BNB", "marginAvailable": True, "autoAssetExchange": "0"},
-            ],
-            "symbols": [_symbol_info(listing) for listing in self._floor.listings.values()],
-        }
+        return exchange_info(self._floor)
 
     def depth(self, params: Params) -> Body:
         listing = self._listing(params)
@@ -258,152 +241,6 @@ class MarketData:
             )
         return rows[0] if single else rows
 
-    # --- statistics: /futures/data ---------------------------------------------------------------------------
-
-    def _statistics(self, params: Params) -> tuple[Listing, int, int | None, int | None, int]:
-        listing = self._listing(params)
-        period = required(params, "period")
-        if period not in STATISTICS_PERIODS:
-            raise Refusal(-1130, "period")
-        start, end = window(params)
-        now = self._floor.now_ms
-        if start is not None and start < now - STATISTICS_DAYS_MS:
-            raise Refusal(-1130, "startTime")
-        return listing, INTERVALS_MS[period], start, end, limit(params, 30, 500)
-
-    def open_interest_history(self, params: Params) -> list[Body]:
-        listing, length, start, end, wanted = self._statistics(params)
-        instrument, closes = listing.instrument, _closes(listing)
-        points = _chosen(listing.open_interest, length, start, end, wanted, self._floor.now_ms)
-        return [
-            {
-                "symbol": instrument.symbol,
-                "sumOpenInterest": money_text(int(instrument.qty(point.lots) * 100_000_000)),
-                "sumOpenInterestValue": money_text(
-                    point.lots * closes.get(point.ts_ms, listing.last_px) * instrument.unit_value
-                ),
-                "CMCCirculatingSupply": "0.00000000",
-                "timestamp": point.ts_ms,
-            }
-            for point in points
-        ]
-
-    def global_ratio(self, params: Params) -> list[Body]:
-        return self._ratio(params, "global_long")
-
-    def top_account_ratio(self, params: Params) -> list[Body]:
-        return self._ratio(params, "top_account_long")
-
-    def top_position_ratio(self, params: Params) -> list[Body]:
-        return self._ratio(params, "top_position_long")
-
-    def _ratio(self, params: Params, name: str) -> list[Body]:
-        listing, length, start, end, wanted = self._statistics(params)
-        rows = []
-        for point in _chosen(listing.ratios, length, start, end, wanted, self._floor.now_ms):
-            share = min(max(float(getattr(point, name)), 0.0001), 0.9999)
-            rows.append(
-                {
-                    "symbol": listing.instrument.symbol,
-                    "longShortRatio": f"{share / (1 - share):.4f}",
-                    "longAccount": f"{share:.4f}",
-                    "shortAccount": f"{1 - share:.4f}",
-                    "timestamp": point.ts_ms,
-                }
-            )
-        return rows
-
-    def taker_ratio(self, params: Params) -> list[Body]:
-        """Taker volumes from the candles themselves; the timestamp is the start of the period."""
-        listing, length, start, end, wanted = self._statistics(params)
-        interval = required(params, "period")
-        bars = [
-            bar
-            for bar in listing.candles.rows(interval, start, end, wanted + 1)
-            if bar.open_ms + length <= self._floor.now_ms
-        ]
-        rows = []
-        for bar in bars[-wanted:]:
-            sold = bar.volume - bar.buy_volume
-            rows.append(
-                {
-                    "buySellRatio": f"{bar.buy_volume / sold:.4f}" if sold else "0.0000",
-                    "buyVol": listing.instrument.qty_text(bar.buy_volume),
-                    "sellVol": listing.instrument.qty_text(sold),
-                    "timestamp": bar.open_ms,
-                }
-            )
-        return rows
-
-
-def _rate_limit(kind: str, interval: str, number: int, most: int) -> Body:
-    return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": most}
-
-
-def _symbol_info(listing: Listing) -> Body:
-    instrument = listing.instrument
-    price, quantity = instrument.price_precision, instrument.quantity_precision
-    return {
-        "symbol": instrument.symbol,
-        "pair": instrument.symbol,
-        "contractType": "PERPETUAL",
-        "deliveryDate": 4133404800000,
-        "onboardDate": instrument.onboard_ms,
-        "status": listing.status,
-        "maintMarginPercent": "2.5000",
-        "requiredMarginPercent": "5.0000",
-        "baseAsset": instrument.base,
-        "quoteAsset": instrument.quote,
-        "marginAsset": instrument.quote,
-        "pricePrecision": price,
-        "quantityPrecision": quantity,
-        "baseAssetPrecision": 8,
-        "quotePrecision": 8,
-        "underlyingType": "COIN",
-        "underlyingSubType": [instrument.underlying_sub_type],
-        "triggerProtect": f"{instrument.trigger_protect:.4f}",
-        "liquidationFee": f"{instrument.liquidation_fee:.6f}",
-        "marketTakeBound": str(instrument.market_take_bound),
-        "maxMoveOrderLimit": 10000,
-        "filters": _filters(instrument),
-        "orderTypes": ["LIMIT", "MARKET", *sorted(CONDITIONAL_TYPES)],
-        "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
-        "permissionSets": ["GRID", "COPY", "DCA", "PSB"],
-    }
-
-
-def _filters(instrument: Instrument) -> list[Body]:
-    step, smallest = str(instrument.step), str(instrument.min_qty)
-    return [
-        {
-            "filterType": "PRICE_FILTER",
-            "minPrice": str(instrument.min_price),
-            "maxPrice": str(instrument.max_price),
-            "tickSize": str(instrument.tick),
-        },
-        {
-            "filterType": "LOT_SIZE",
-            "minQty": smallest,
-            "maxQty": str(instrument.max_qty),
-            "stepSize": step,
-        },
-        {
-            "filterType": "MARKET_LOT_SIZE",
-            "minQty": smallest,
-            "maxQty": str(instrument.market_max_qty),
-            "stepSize": step,
-        },
-        {"filterType": "MAX_NUM_ORDERS", "limit": instrument.max_orders},
-        {"filterType": "MIN_NOTIONAL", "notional": str(instrument.min_notional)},
-        {
-            "filterType": "PERCENT_PRICE",
-            "multiplierUp": f"{instrument.percent_up:.4f}",
-            "multiplierDown": f"{instrument.percent_down:.4f}",
-            "multiplierDecimal": "4",
-        },
-        {"filterType": "POSITION_RISK_CONTROL", "positionControlSide": "NONE"},
-    ]
-
 
 def _levels(instrument: Instrument, levels: list[tuple[int, int]]) -> list[list[str]]:
     return [[instrument.px_text(px), instrument.qty_text(lots)] for px, lots in levels]
@@ -433,23 +270,3 @@ def _agg_trade(instrument: Instrument, printed: Print) -> Body:
         "T": printed.ts_ms,
         "m": printed.buyer_is_maker,
     }
-
-
-def _chosen(
-    points: Iterable[Any], length_ms: int, start: int | None, end: int | None, wanted: int, now_ms: int
-) -> list[Any]:
-    """Five-minute points that end a period of this length and are known by now; the newest unless a start is given."""
-    rows = [
-        point
-        for point in points
-        if point.ts_ms % length_ms == 0
-        and point.ts_ms <= now_ms
-        and (start is None or point.ts_ms >= start)
-        and (end is None or point.ts_ms <= end)
-    ]
-    return rows[:wanted] if start is not None else rows[-wanted:]
-
-
-def _closes(listing: Listing) -> dict[int, int]:
-    """The price at the end of each five-minute period."""
-    return {bar.open_ms + PERIOD_MS: bar.close for bar in listing.candles.rows("5m", None, None, 10_000)}

@@ -29,10 +29,10 @@ from vortex.exchange.account import Account
 from vortex.exchange.algo import AlgoService
 from vortex.exchange.auth import ApiKey, check_time
 from vortex.exchange.desk import Desk
-from vortex.exchange.endpoints import SIGNED, TRADE, Endpoint, table
+from vortex.exchange.endpoints import NONE, SIGNED, TRADE, Endpoint, table
 from vortex.exchange.events import Outbound, UserEvent, listen_key_expired
 from vortex.exchange.faults import Fault, FaultBook
-from vortex.exchange.floor import Floor, VenueRules
+from vortex.exchange.floor import Counters, Floor, VenueRules
 from vortex.exchange.gate import Admitted, FaultAnswer, Gate, RawRequest, Response
 from vortex.exchange.history import FundingPoint, History
 from vortex.exchange.instruments import DEFAULT_INSTRUMENTS, QUOTE_SCALE, Instrument
@@ -53,6 +53,7 @@ from vortex.exchange.publisher import Publisher
 from vortex.exchange.refusal import Refusal
 from vortex.exchange.rest_account import AccountDesk
 from vortex.exchange.rest_market import MarketData
+from vortex.exchange.rest_statistics import Statistics
 from vortex.exchange.rest_trade import Trading
 from vortex.exchange.settlement import Settlement
 from vortex.exchange.streams import Stream
@@ -81,7 +82,9 @@ class Venue:
         listed = {symbol: instruments[symbol] for symbol in symbols}
         listings = {symbol: Listing(each, start_ms) for symbol, each in listed.items()}
         rules = VenueRules() if rules is None else rules
-        self.floor = Floor(listings, listed, rules, FaultBook(rng.fork("faults")), rng, now_ms=start_ms)
+        self.floor = Floor(
+            listings, listed, rules, FaultBook(rng.fork("faults")), rng, Counters.starting_at(start_ms), now_ms=start_ms
+        )
         self.floor.marks_e8.update({symbol: each.mark_e8 for symbol, each in listings.items()})
         self.publisher = Publisher(self.floor)
         self.settlement = Settlement(self.floor)
@@ -91,7 +94,7 @@ class Venue:
         market = MarketData(self.floor)
         trading = Trading(self.floor, self.desk, self.algos)
         account = AccountDesk(self.floor, self.listen_keys)
-        self.gate = Gate(self.floor, table(market, trading, account))
+        self.gate = Gate(self.floor, table(market, Statistics(self.floor), trading, account))
         self._impulse = impulse
 
     # --- opening --------------------------------------------------------------------------------------------
@@ -272,22 +275,22 @@ class Venue:
             key = self.gate.keys.get(raw.api_key or "")
             account = "" if key is None else key.account
             response = self._refused(refused, raw.method, raw.path, self.gate.params(raw), account)
-            response.headers = self.gate.headers(raw.address, account, None)
+            response.headers |= self.gate.headers(raw.address, account, None)
             return response
 
     def execute(self, admitted: Admitted, now_ms: int) -> Response:
         """Let the engine answer. State changes only when the answer is not a refusal."""
         self._at(now_ms)
         endpoint, params = admitted.endpoint, admitted.params
-        account = self.floor.accounts.get(admitted.account)
         try:
+            account = self._account_of(admitted)
             if endpoint.engine_time_check and "timestamp" in params:
                 check_time(params, self.gate.clock_ms(), self.floor.rules.recv_window_stretch, -5028)
-            body = endpoint.answer(account if account is not None else Account(""), params)
+            body = endpoint.answer(account, params)
         except Refusal as refusal:
             response = self._refused(refusal, admitted.method, admitted.path, params, admitted.account)
         else:
-            for symbol in list(self.floor.touched):
+            for symbol in sorted(self.floor.touched):
                 self.algos.check(symbol)
             if admitted.path.endswith("/v1/time") or admitted.path == "/api/v3/time":
                 body = {"serverTime": self.gate.clock_ms()}
@@ -295,8 +298,17 @@ class Venue:
             self._record(admitted, response)
         response.events = self._take_outbox()
         if admitted.address:
-            response.headers = self.gate.headers(admitted.address, admitted.account, endpoint)
+            response.headers |= self.gate.headers(admitted.address, admitted.account, endpoint)
         return self._with_faults(admitted.faults, response)
+
+    def _account_of(self, admitted: Admitted) -> Account:
+        """Whose request it is; public ones have nobody's account, others need one (-2015)."""
+        found = self.floor.accounts.get(admitted.account)
+        if found is not None:
+            return found
+        if admitted.endpoint.security != NONE:
+            raise Refusal(-2015)
+        return Account("")
 
     def _at(self, now_ms: int) -> None:
         floor = self.floor
@@ -316,17 +328,20 @@ class Venue:
             elif fault.kind == "error" and fault.executed:
                 answer = FaultAnswer(fault).response()
                 response.status, response.body, response.text = answer.status, answer.body, answer.text
+                response.headers |= answer.headers
         return response
 
     def _refused(
         self, refused: Refusal | FaultAnswer, method: str, path: str, params: Params, account: str
     ) -> Response:
+        code: int | None
+        faults: list[str]
         if isinstance(refused, FaultAnswer):
             response = refused.response()
-            code: int | None = refused.fault.code
+            code, faults = refused.fault.code, [refused.fault.kind]
         else:
-            response, code = Response(refused.status, refused.body()), refused.code
-        self._write_request(method, path, params, account, response.status, code, None)
+            response, code, faults = Response(refused.status, refused.body()), refused.code, []
+        self._write_request(method, path, params, account, response.status, code, None, faults)
         return response
 
     def _record(self, admitted: Admitted, response: Response) -> None:

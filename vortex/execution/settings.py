@@ -63,8 +63,6 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """The same for an order that could open a position: visibility may lag (reference: unknown execution)."""
     answer_limit_ms: int = 3_000
     """An order that waits longer for its answer is asked about (S3-10)."""
-    doubt_limit_ms: int = 2_000
-    """An order in doubt longer than this halts its symbol until it is reconciled."""
 
     entry_orphan_grace_ms: int = 2_000
     """A resting entry whose symbol is gone is canceled this long after its timeout."""

@@ -2,7 +2,8 @@
 
 1. Closed candles of a frame are contiguous; a hole empties the frame, to be filled by a warm-up.
 2. A candle that started in the middle is never compared; the exchange's running candle replaces it.
-3. A closed candle of the exchange replaces ours; a difference is counted once.
+3. A closed candle of the exchange replaces ours; a difference is counted once. A longer candle of ours that still
+   lacks its last minute when the exchange closes it is replaced without a count.
 """
 
 import math
@@ -43,19 +44,28 @@ def check_candle(row: Rec) -> int:
 
 
 @compiled
-def trade_into_candles(frames: Rec, ts_ms: int, px: float, qty: float) -> None:
-    """Put a trade into the minute that forms, closing earlier ones first; a trade of a closed minute is left out."""
+def trade_into_candles(frames: Rec, ts_ms: int, px: float, qty: float, tape_since_ms: int) -> None:
+    """Put a trade into the minute that forms, closing earlier ones first; a trade of a closed minute is left out.
+
+    A minute is whole when the tape was there before it began.
+    """
     minute = frames[0]
     open_ms = ts_ms - ts_ms % _MINUTE_MS
-    if minute.forming != 0 and open_ms > minute.now_open_ms:
-        close_minutes(frames, open_ms)
-    if minute.forming == 0:
-        if minute.n > 0 and open_ms <= minute.open_ms[(minute.n - 1) % CANDLES]:
+    if minute.forming == 0 and minute.n > 0:
+        last = (minute.n - 1) % CANDLES
+        next_ms = minute.open_ms[last] + _MINUTE_MS
+        if open_ms < next_ms:
             return
-        follows = minute.n > 0 and minute.open_ms[(minute.n - 1) % CANDLES] + _MINUTE_MS == open_ms
-        _open_forming(minute, open_ms, px, 1 if follows else 2)
+        _open_forming(minute, next_ms, minute.close[last], 1 if tape_since_ms <= next_ms else 2)
+    close_minutes(frames, open_ms)
+    if minute.forming == 0:
+        _open_forming(minute, open_ms, px, 1 if tape_since_ms <= open_ms else 2)
     if open_ms < minute.now_open_ms:
         return
+    if minute.now_volume == 0.0:
+        minute.now_open = px
+        minute.now_high = px
+        minute.now_low = px
     minute.now_high = max(minute.now_high, px)
     minute.now_low = min(minute.now_low, px)
     minute.now_close = px
@@ -64,7 +74,7 @@ def trade_into_candles(frames: Rec, ts_ms: int, px: float, qty: float) -> None:
 
 @compiled
 def close_minutes(frames: Rec, until_ms: int) -> None:
-    """Close the forming minute, and flat ones where nothing traded, up to the minute that opens at `until_ms`."""
+    """Close the forming minute, and flat ones where nothing traded; the minute from `until_ms` on forms then, flat."""
     minute = frames[0]
     if minute.forming == 0 or minute.now_open_ms >= until_ms:
         return
@@ -74,11 +84,11 @@ def close_minutes(frames: Rec, until_ms: int) -> None:
             reset_frame(frames[k], k)
         return
     while minute.forming != 0 and minute.now_open_ms < until_ms:
-        open_ms = minute.now_open_ms
+        next_ms = minute.now_open_ms + _MINUTE_MS
         if _commit_forming(minute, 0):
             _merge_up(frames)
-        if open_ms + _MINUTE_MS < until_ms:
-            _open_forming(minute, open_ms + _MINUTE_MS, minute.close[(minute.n - 1) % CANDLES], 1)
+        if minute.n > 0:
+            _open_forming(minute, next_ms, minute.close[(minute.n - 1) % CANDLES], 1)
 
 
 @compiled
@@ -112,7 +122,7 @@ def _take_closed(frames: Rec, row: Rec, last_open: int) -> None:
         frame.holes += 1
         reset_frame(frame, row.interval)
     if frame.forming != 0 and frame.now_open_ms == row.open_ms:
-        if frame.forming == 1 and _differs_now(frame, row):
+        if row.interval == 0 and frame.forming == 1 and _differs_now(frame, row):
             frame.differences += 1
         frame.forming = 0
     _append(frame, row.open_ms, row.open, row.high, row.low, row.close, row.volume, 1)

@@ -1,6 +1,7 @@
 """One picture of the whole system, put together from what its processes say of themselves (interfaces: status)."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 View = Mapping[str, Any]
@@ -51,7 +52,7 @@ def build_status(
             "cooldown_until": breaker.get("cooldown_until"),
         },
         "account": {**EMPTY_ACCOUNT, **executor.get("account", {})},
-        "positions": list(executor.get("positions", [])),
+        "positions": [_position(row, symbols.get(str(row.get("symbol")), {})) for row in executor.get("positions", [])],
         "orders": list(executor.get("orders", [])),
         "reconciliation": {
             "last_run": None,
@@ -73,3 +74,31 @@ def _symbol(view: View) -> dict[str, Any]:
         "decision": dict(view.get("decision") or {}),
         "position": view.get("position"),
     }
+
+
+def _position(row: View, symbol: View) -> dict[str, Any]:
+    """The executor's position with what its symbol knows: price, stop, target and the machine's state."""
+    led = symbol.get("position") or {}
+    tick = Decimal(symbol.get("instrument", {}).get("tick_size", "0"))
+    price = symbol.get("feed", {}).get("price")
+    mine = led if led.get("trade_no") == row.get("trade_no") else {}
+    return {
+        **row,
+        "entry_price": row.get("entry_px"),
+        "mark_price": price,
+        "stop_price": _at(mine.get("stop_ticks"), tick),
+        "target_price": _at(mine.get("target_ticks"), tick),
+        "unrealized_pnl": _gain(row, price),
+        "state": mine.get("state"),
+    }
+
+
+def _at(ticks: int | None, tick: Decimal) -> str | None:
+    return str(ticks * tick) if ticks and tick else None
+
+
+def _gain(row: View, price: float | None) -> float | None:
+    """Quantity is signed, so the sign of the side is in it."""
+    if not price or not row.get("entry_px"):
+        return None
+    return float(row["quantity"]) * (price - float(row["entry_px"]))

@@ -127,17 +127,19 @@ def _orders_of_ours(ours: Ours, theirs: SnapshotTaken, horizon: int) -> list[Dif
 
 
 def _positions(ours: Ours, theirs: SnapshotTaken, horizon: int) -> list[Difference]:
-    """Sum of fills against the exchange's position, fills of this snapshot included."""
-    fresh: dict[str, int] = {}
-    for fill in theirs.fills:
-        if fill.venue_trade_id not in ours.seen_fills.get(fill.symbol, frozenset()):
-            fresh[fill.symbol] = fresh.get(fill.symbol, 0) + fill.side.sign * fill.qty_lots
+    """Sum of fills against the exchange's position.
+
+    A symbol with a fill in this snapshot that we had not counted is left for the next one: positions and fills are
+    read one after the other, and nobody knows on which side of the fill the position was read.
+    """
+    fresh = {
+        fill.symbol for fill in theirs.fills if fill.venue_trade_id not in ours.seen_fills.get(fill.symbol, frozenset())
+    }
     held = {position.symbol: position.qty_lots for position in theirs.positions}
-    symbols = {s for s in (ours.positions.keys() | held.keys() | fresh.keys()) if _covered(theirs, s)}
+    symbols = {s for s in (ours.positions.keys() | held.keys()) if _covered(theirs, s)}
     found = []
-    for symbol in sorted(symbols):
-        mine = ours.positions.get(symbol, 0) + fresh.get(symbol, 0)
-        venue = held.get(symbol, 0)
+    for symbol in sorted(symbols - fresh):
+        mine, venue = ours.positions.get(symbol, 0), held.get(symbol, 0)
         if mine == venue or ours.moved_ns.get(symbol, 0) > horizon:
             continue
         kind = Kind.UNKNOWN_POSITION if mine == 0 else Kind.SIZE_MISMATCH

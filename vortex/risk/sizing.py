@@ -7,7 +7,7 @@ import msgspec
 from vortex.domain.events import AccountView
 from vortex.domain.instruments import Instrument
 from vortex.domain.reasons import DenyCode
-from vortex.risk.grid import whole
+from vortex.risk.grid import exact, whole
 from vortex.risk.settings import RiskSettings
 
 
@@ -57,15 +57,15 @@ def size_trade(
     equity = account.equity
     if equity <= 0 or stop_share <= 0.0 or entry_ticks <= 0:
         return DenyCode.MARGIN if equity <= 0 else DenyCode.BAD_LEVELS
-    wanted = equity * Decimal(pct) / 100 / Decimal(stop_share)
+    wanted = equity * exact(pct) / 100 / exact(stop_share)
     cap = settings.notional_cap_major if instrument.symbol in settings.majors else settings.notional_cap_other
     highest = max(settings.leverage_min, min(leverage_cap, settings.leverage_max))
-    ratio = wanted / (equity * Decimal(settings.margin_per_trade))
+    ratio = wanted / (equity * exact(settings.margin_per_trade))
     leverage = min(highest, max(settings.leverage_min, whole(ratio, Decimal(1), up=False)))
-    room = min(equity * Decimal(settings.margin_max) - account.margin_used, account.available)
+    room = min(equity * exact(settings.margin_max) - account.margin_used, account.available)
     limits = (
         (wanted, DenyCode.BELOW_MINIMUM),
-        (equity * Decimal(cap), DenyCode.NOTIONAL_CAP),
+        (equity * exact(cap), DenyCode.NOTIONAL_CAP),
         (max(Decimal(0), room) * leverage, DenyCode.MARGIN),
     )
     notional, binding = min(limits, key=lambda limit: limit[0])

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from vortex.kernel.errors import ConfigError
-
 # Path in the settings → variable that carries it, which is also the variable an operator sets.
 VARIABLES = {
     "postgres_dsn": "VORTEX_POSTGRES_DSN",
@@ -45,19 +43,3 @@ class Secrets(BaseModel):
         """What the launcher handed down."""
         found = {path.rpartition(".")[2]: environment.get(name) for path, name in VARIABLES.items()}
         return cls(**{field: SecretStr(value) for field, value in found.items() if value})
-
-
-def postgres_dsn(environment: Mapping[str, str]) -> str:
-    """The database's address as the launcher handed it down; ConfigError when it did not."""
-    dsn = Secrets.from_environment(environment).postgres
-    if dsn is None:
-        raise ConfigError("VORTEX_POSTGRES_DSN is not set in this process: start the system with `vortex start`")
-    return dsn
-
-
-def redis_url(environment: Mapping[str, str]) -> str:
-    """The mirror's address as the launcher handed it down; ConfigError when it did not."""
-    url = Secrets.from_environment(environment).redis
-    if url is None:
-        raise ConfigError("VORTEX_REDIS_URL is not set in this process: start the system with `vortex start`")
-    return url

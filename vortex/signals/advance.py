@@ -109,7 +109,7 @@ def _take_trade(state: Rec, params: Rec, event: Rec) -> int:
         return Refusal.BACKWARDS.value
     push_trade(tape, event.id, event.ts_ms, event.px, event.qty, event.flag)
     note_big_trade(tape, event.px * event.qty, event.flag, event.ts_ms, params.tick.big_trade_usdt)
-    trade_into_candles(state.frames, event.ts_ms, event.px, event.qty)
+    trade_into_candles(state.frames, event.ts_ms, event.px, event.qty, tape.first_ms)
     return ACCEPTED
 
 

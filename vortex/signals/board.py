@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from vortex.domain.instruments import Instrument
 from vortex.domain.market import Candle, Interval, MarketMessage, Trade
 from vortex.domain.signals import Direction, Engine, Signal
-from vortex.market.layout import Refusal
+from vortex.market.layout import CANDLES, INTERVALS_MS, Refusal
 from vortex.signals.advance import GATE, advance, judge_at
 from vortex.signals.correlation import CorrelationWatch
-from vortex.signals.events import EventRows, rows_of
+from vortex.signals.events import FRAME_OF, EventRows, rows_of
 from vortex.signals.layout import STATE, params_of
 from vortex.signals.readout import SignalReader
+from vortex.signals.recent import RecentMarket
 from vortex.signals.regime import Regime
 from vortex.signals.settings import SignalSettings
 
@@ -41,7 +42,7 @@ class SignalBoard:
         self._state[:] = np.zeros(1, STATE)
         state = self._state[0]
         for k, frame in enumerate(state["frames"]):
-            frame["interval_ms"] = (60_000, 180_000, 300_000, 900_000)[k]
+            frame["interval_ms"] = INTERVALS_MS[k]
         cycle, base = state["cycle"], self.settings.cycle
         cycle["weight"] = (base.weight_1, base.weight_2, base.weight_3, base.weight_4)
         cycle["reliability"] = 1.0
@@ -266,7 +267,11 @@ class SignalBoard:
 
     def closes(self, interval: Interval) -> int:
         """How many closed candles of an interval are held without a hole."""
-        return min(500, int(self._state[0]["frames"][list(Interval).index(interval)]["n"]))
+        return min(CANDLES, int(self._state[0]["frames"][FRAME_OF[interval]]["n"]))
+
+    def recent(self) -> RecentMarket:
+        """The market of the last minutes for screens and the mirror (E0-2, D-1); not for the hot path."""
+        return RecentMarket(self.instrument.symbol, self._state)
 
     # Being told
 

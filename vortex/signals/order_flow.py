@@ -4,12 +4,14 @@ import math
 
 from vortex.market.book import imbalance, micro_price, quantity_at
 from vortex.market.jit import Rec, compiled
-from vortex.market.layout import LEVELS, TAPE_MASK, TAPE_SIZE, W30, W60
+from vortex.market.layout import LEVELS, TAPE_MASK, W30, W60
 from vortex.market.tape import delta_since, px_before, volume_since
 from vortex.signals.layout import WALLS
 from vortex.signals.strength import breakout_strength, flow_conviction, imbalance_strength
 
 HISTORY = 16
+TRADES_LOOKED_AT = 1_024
+"""At most so many trades are searched for what was taken from a level; more within 500 ms has not been recorded."""
 NEUTRAL, BUY_PRESSURE, SELL_PRESSURE, BREAKOUT = range(4)
 
 
@@ -83,7 +85,7 @@ def traded_at(state: Rec, side: int, px: float, since_ms: int) -> float:
     aggressor = -1 if side == 0 else 1
     total = 0.0
     i = tape.n - 1
-    oldest = max(0, tape.n - TAPE_SIZE + 1)
+    oldest = max(0, tape.n - TRADES_LOOKED_AT)
     while i >= oldest and tape.ts[i & TAPE_MASK] >= since_ms:
         if tape.side[i & TAPE_MASK] == aggressor and tape.px[i & TAPE_MASK] == px:
             before = tape.volume[(i - 1) & TAPE_MASK] if i > 0 else 0.0

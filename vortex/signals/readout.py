@@ -1,6 +1,7 @@
 """Reads engines out of the fixed layout under the names of the specification (E1-9, E2-7, E3-9, E4-7, E5-5)."""
 
 import math
+import struct
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -35,24 +36,42 @@ Numbers: TypeAlias = dict[str, Any]
 
 
 class ScalarView:
-    """Reads all scalar fields of one record in a single copy; field by field would cost more than judging."""
+    """Reads all scalar fields of one record at once, straight from its bytes; arrays in between are skipped."""
 
     def __init__(self, state: NDArray[np.void], record: str) -> None:
-        layout = STATE[record]
-        self._names = [name for name in layout.names or () if not layout[name].shape]
-        self._view = state[record][self._names]
+        layout, start = _fields(STATE)[record]
+        fields = sorted(_fields(layout).items(), key=lambda field: field[1][1])
+        self._names = [name for name, (kind, _) in fields if not kind.shape]
+        self._format = struct.Struct("=" + "".join(_code(kind) for _, (kind, _) in fields))
+        self._bytes = state.view(np.uint8).data
+        self._start = start
 
     def read(self) -> Numbers:
         """Names to numbers."""
-        return dict(zip(self._names, self._view.item(), strict=True))
+        return dict(zip(self._names, self._format.unpack_from(self._bytes, self._start), strict=True))
+
+
+def _fields(layout: np.dtype[np.void]) -> dict[str, tuple[np.dtype[np.void], int]]:
+    """Name to kind and offset."""
+    assert layout.fields is not None, "only records have fields"
+    return {name: (field[0], field[1]) for name, field in layout.fields.items()}
+
+
+def _code(kind: np.dtype[np.void]) -> str:
+    """The struct module's letter for a scalar, or the bytes to skip."""
+    if kind.shape:
+        return f"{kind.itemsize}x"
+    return {"i": "q", "f": "d"}[kind.kind]
 
 
 class SignalReader:
     """Reads the engines of one symbol's state as signals."""
 
     def __init__(self, state: NDArray[np.void], settings: SignalSettings) -> None:
-        self.state = state
         self.settings = settings
+        self._resistance = state["technical"]["resistance"][0]
+        self._support = state["technical"]["support"][0]
+        self._weight = state["regime"]["weight"][0]
         self._views = {name: ScalarView(state, name) for name in ("tape", "flow", "tick", "technical", "sentiment")}
         self._regime = ScalarView(state, "regime")
 
@@ -64,8 +83,7 @@ class SignalReader:
             case Engine.TICK:
                 return _tick(now_ms, self._views["tick"].read())
             case Engine.TECHNICAL:
-                tech = self.state[0]["technical"]
-                levels = tech["resistance"].tolist(), tech["support"].tolist()
+                levels = self._resistance.tolist(), self._support.tolist()
                 return _technical(now_ms, self._views["technical"].read(), *levels)
             case Engine.SENTIMENT:
                 return _sentiment(now_ms, self._views["sentiment"].read(), self.settings)
@@ -74,8 +92,9 @@ class SignalReader:
 
     def regime(self, now_ms: int, *, risk_off: bool) -> Regime:
         """What E5 says."""
-        weights = self.state[0]["regime"]["weight"].tolist()
-        return _regime(now_ms, self._regime.read(), weights, self.settings.regime, self._risk_off_size(risk_off))
+        return _regime(
+            now_ms, self._regime.read(), self._weight.tolist(), self.settings.regime, self._risk_off_size(risk_off)
+        )
 
     def _risk_off_size(self, risk_off: bool) -> float | None:
         return self.settings.correlation.risk_off_size if risk_off else None

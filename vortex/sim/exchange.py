@@ -8,8 +8,9 @@ from vortex.exchange.instruments import DEFAULT_INSTRUMENTS
 from vortex.exchange.margin import summarize
 from vortex.exchange.market_events import MarketEvent
 from vortex.exchange.market_source import MarketSource
+from vortex.exchange.orders import AlgoOrder, Order
 from vortex.exchange.refusal import Refusal
-from vortex.exchange.venue import Venue
+from vortex.exchange.venue import Venue, VenueRules
 from vortex.sim.words import order_params, venue_algo, venue_balance, venue_fill, venue_order, venue_positions
 
 ACCOUNT = "main"
@@ -19,10 +20,12 @@ DEPOSIT = Decimal(100_000)
 class Exchange:
     """One exchange with one account. Its clock is the world's true time."""
 
-    def __init__(self, market: MarketSource, seed: int) -> None:
+    def __init__(self, market: MarketSource, seed: int, *, read_lag_ms: int = 0, stop_trigger_ms: int = 0) -> None:
         self.market = market
+        self.read_lag_ms = read_lag_ms
         self.contracts = {symbol: DEFAULT_INSTRUMENTS[symbol] for symbol in market.symbols}
-        self._venue = Venue(market.symbols, market.start_ms, seed)
+        rules = VenueRules(algo_trigger_ms=stop_trigger_ms)
+        self._venue = Venue(market.symbols, market.start_ms, seed, rules)
         self.account = self._venue.open_account(ACCOUNT, {"USDT": DEPOSIT})
         self._now_ms = market.start_ms
         self._said: list[Payload] = []
@@ -51,9 +54,9 @@ class Exchange:
         params = order_params(spec, self.contracts[spec.symbol])
         params |= {"timestamp": str(stamp_ms), "recvWindow": str(window_ms)}
         self._request("POST", "/fapi/v1/algoOrder" if spec.is_algo else "/fapi/v1/order", params, now_ms)
-        found = self.find(spec.client_order_id, spec.symbol, is_algo=spec.is_algo)
+        found = self._lookup(spec.client_order_id, spec.symbol, is_algo=spec.is_algo)
         assert found is not None, f"{spec.client_order_id} was taken and is not there"
-        return found
+        return _described(found)
 
     def cancel(self, client_order_id: str, symbol: str, now_ms: int, *, is_algo: bool) -> None:
         """Cancel an open order."""
@@ -87,30 +90,42 @@ class Exchange:
     # --- reads ------------------------------------------------------------------------------------------------
 
     def find(self, client_order_id: str, symbol: str, *, is_algo: bool) -> VenueOrder | None:
-        """One order, or None when the exchange has never seen it."""
+        """One order as a read shows it, or None when the exchange does not show it (yet)."""
+        found = self._lookup(client_order_id, symbol, is_algo=is_algo)
+        return None if found is None or found.created_ms > self._shown_ms else _described(found)
+
+    @property
+    def _shown_ms(self) -> int:
+        """Reads show what happened until then."""
+        return self._now_ms - self.read_lag_ms
+
+    def _lookup(self, client_order_id: str, symbol: str, *, is_algo: bool) -> Order | AlgoOrder | None:
         if is_algo:
-            algo = self.account.algos_by_client_id.get(client_order_id)
-            return None if algo is None else venue_algo(algo)
-        order = self.account.orders_by_client_id.get((symbol, client_order_id))
-        return None if order is None else venue_order(order)
+            return self.account.algos_by_client_id.get(client_order_id)
+        return self.account.orders_by_client_id.get((symbol, client_order_id))
 
     def fills_of(self, client_order_id: str) -> tuple[VenueFill, ...]:
         """The fills of one order, a stop's child included."""
-        return tuple(venue_fill(fill) for fill in self.account.fills if fill.order.client_id == client_order_id)
+        return tuple(
+            venue_fill(fill)
+            for fill in self.account.fills
+            if fill.order.client_id == client_order_id and fill.ts_ms <= self._shown_ms
+        )
 
     def fills_since(self, symbol: str, since_ms: int) -> tuple[VenueFill, ...]:
         """Fills of one symbol, or with "" of all."""
         return tuple(
             venue_fill(fill)
             for fill in self.account.fills
-            if fill.ts_ms >= since_ms and symbol in ("", fill.order.symbol)
+            if since_ms <= fill.ts_ms <= self._shown_ms and symbol in ("", fill.order.symbol)
         )
 
     def open_orders(self, symbol: str) -> tuple[VenueOrder, ...]:
         """Open orders, regular and conditional."""
-        regular = [order for order in self.account.open_orders.values() if symbol in ("", order.symbol)]
-        waiting = [algo for algo in self.account.open_algos.values() if symbol in ("", algo.symbol)]
-        return (*map(venue_order, regular), *map(venue_algo, waiting))
+        found: list[Order | AlgoOrder] = [*self.account.open_orders.values(), *self.account.open_algos.values()]
+        return tuple(
+            _described(order) for order in found if symbol in ("", order.symbol) and order.created_ms <= self._shown_ms
+        )
 
     def positions(self, symbol: str) -> tuple[VenuePosition, ...]:
         """Positions that are not flat."""
@@ -119,3 +134,7 @@ class Exchange:
     def balance(self) -> VenueBalance:
         """The quote asset's figures."""
         return venue_balance(summarize(self.account, self._venue.floor.marks_e8), self._now_ms)
+
+
+def _described(order: Order | AlgoOrder) -> VenueOrder:
+    return venue_algo(order) if isinstance(order, AlgoOrder) else venue_order(order)

@@ -30,6 +30,10 @@ class Swarm:
     """The user stream says it twice."""
     event_straggle_per_mille: int = 0
     """The user stream is late."""
+    read_lag_ms: int = 0
+    """What happened at the exchange less than this long ago its reads do not show yet."""
+    stop_trigger_ms: int = 0
+    """A stop stays TRIGGERING for so long, and can neither fill nor be canceled meanwhile."""
     stream_drop_every_ms: int = 0
     """The user stream breaks; what happens meanwhile is never told."""
     venue_outage_every_ms: int = 0
@@ -115,6 +119,8 @@ _RANGES: dict[str, tuple[int, int]] = {
     "straggle_per_mille": (5, 80),
     "event_repeat_per_mille": (10, 300),
     "event_straggle_per_mille": (10, 200),
+    "read_lag_ms": (20, 400),
+    "stop_trigger_ms": (20, 500),
     "stream_drop_every_ms": (4_000, 20_000),
     "venue_outage_every_ms": (8_000, 30_000),
     "feed_loss_every_ms": (6_000, 30_000),

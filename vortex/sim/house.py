@@ -54,7 +54,9 @@ class House:
         self.network = Network(world)
         self.journal = SimJournal()
         self.market = LightMarket(world.rng.fork("market"), SYMBOLS, world.now_ms)
-        self.exchange = Exchange(self.market, world.seed)
+        self.exchange = Exchange(
+            self.market, world.seed, read_lag_ms=swarm.read_lag_ms, stop_trigger_ms=swarm.stop_trigger_ms
+        )
         self.cast = Cast(world, SYMBOLS, gate_open=mutant.gate_open)
         limits = Limits(
             positions_max=self.cast.positions_max,

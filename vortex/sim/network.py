@@ -153,16 +153,3 @@ class Network:
             link.weather = link.weather.calm()
             if link.clogged:
                 link.restore()
-
-    def tally(self) -> Tally:
-        """The sum over all links."""
-        total = Tally()
-        for link in self.links.values():
-            one = link.tally
-            total.sent += one.sent
-            total.delivered += one.delivered
-            total.lost += one.lost
-            total.repeated += one.repeated
-            total.straggled += one.straggled
-            total.clogs += one.clogs
-        return total

@@ -122,9 +122,10 @@ class Oracle:
         if not journaled:
             self._check_unjournaled(spec)
         before = self.wire.setdefault(name, [])
-        if any(one.open_question and (one.journaled or one.epoch == epoch) for one in before):
+        known = [one for one in before if (one.journaled and journaled) or one.epoch == epoch]
+        if any(one.open_question for one in known):
             raise PromiseBroken(2, f"{name} was sent again after an answer that does not rule it out")
-        if any(one.spec != spec for one in before):
+        if any(one.spec != spec for one in known):
             raise PromiseBroken(2, f"{name} names two different orders")
         if spec.opens:
             if not late:
@@ -152,7 +153,8 @@ class Oracle:
         self.accepted[name] = self.accepted.get(name, 0) + 1
         if self.accepted[name] > 1 and all(one.journaled for one in self.wire[name]):
             raise PromiseBroken(2, f"the exchange took {name} twice")
-        self._check_epoch(spec, epoch)
+        if sent.journaled:
+            self._check_epoch(spec, epoch)
         if spec.opens:
             self._check_late_veto(spec)
 

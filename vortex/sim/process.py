@@ -130,7 +130,7 @@ class Process:
         self.timers.clear()
         self._backlog.clear()
         self._undone.clear()
-        self.story.tell(self.name, "process.died", why)
+        self.story.tell(self.name, "process.crashed" if why.startswith("crashed") else "process.died", why)
         self.undertaker.died(self, why)
 
     def stop(self) -> None:

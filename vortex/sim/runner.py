@@ -9,6 +9,7 @@ from decimal import Decimal
 from vortex.domain.money import from_cash
 from vortex.kernel.clock import MS
 from vortex.kernel.rng import Rng
+from vortex.sim.coverage import count_links
 from vortex.sim.faults import CALM, Swarm, draw
 from vortex.sim.house import HEALTHY, House, Mutant, every
 from vortex.sim.oracle import PromiseBroken
@@ -18,7 +19,7 @@ from vortex.sim.world import START_NS, World
 
 EXIT_OK, EXIT_CRASH, EXIT_NO_CONVERGENCE, EXIT_BROKEN_PROMISE = 0, 127, 128, 129
 
-FAULTS_MS = 40_000
+FAULTS_MS = 60_000
 """Virtual time under faults."""
 HEALING_MS = 60_000
 """Virtual time within which everything must have settled."""
@@ -205,6 +206,7 @@ class Run:
         if house.executor is not None:
             house.executor.swarm = CALM
         house.network.heal(self._chaos)
+        house.exchange.read_lag_ms = 0
         house.journal.available = True
         for host in house.symbols.values():
             host.feed(up=True)
@@ -226,6 +228,9 @@ class Run:
         executor = house.executor
         if executor is None or executor.process.life is not Life.RUNNING or executor.engine.state == "RECOVERING":
             return "the executor does not serve"
+        seen, closed = house.page.read(), max((trade.close_seq for trade in house.journal.closed), default=0)
+        if seen is None or seen.expires_mono_ns < self.world.clock.mono() or seen.judged_through < closed:
+            return "the breaker has not judged every closed trade"
         return self._differences()
 
     def _differences(self) -> str:
@@ -252,14 +257,16 @@ class Run:
 
     def _outcome(self, exit_code: int, message: str) -> Outcome:
         counts = Counter(self.story.counts)
-        tally = self.house.network.tally()
-        counts["net.lost"], counts["net.repeated"] = tally.lost, tally.repeated
-        counts["net.straggled"], counts["net.clogs"] = tally.straggled, tally.clogs
+        count_links(self.house.network, counts)
+        counts["clock.skewed"] = int(self.house.link.skew_ms != 0)
         counts["journal.commits"], counts["journal.fenced"] = self.house.journal.commits, self.house.journal.fenced
         counts["fills"] = len(self.house.exchange.account.fills)
+        counts["stops.triggered"] = sum(
+            algo.trigger_ms > 0 for algo in self.house.exchange.account.algos_by_id.values()
+        )
         counts["trades"] = len(self.house.journal.closed)
         counts["restarts"], counts["zombies"] = self.house.overseer.restarts, self.house.overseer.zombies
-        counts["sessions.broken"] = self.house.lines.broken
+        counts["reductions.unjournaled"] = self.house.oracle.unjournaled
         counts["checks"] = self.house.oracle.checks
         return Outcome(
             self.seed,

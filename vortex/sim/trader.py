@@ -19,7 +19,7 @@ STOP_TICKS = (15, 60)
 TARGET_TICKS = (8, 50)
 ENTRY_TIMEOUT_MS = (600, 2_500)
 HOLD_MS = (2_000, 12_000)
-EAGER_PERCENT = 12
+EAGER_PERCENT = 25
 """Of the looks at the book, how many make the trader want to enter."""
 
 

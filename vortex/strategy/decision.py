@@ -98,25 +98,34 @@ def _checklist(
 
 
 def strategy_scores(evidence: Evidence, settings: DecisionSettings) -> dict[Strategy, float]:
-    """The three sums of S1-3."""
+    """The three sums of S1-3, added up in tenths so that 0.4 is 0.4."""
     phase = evidence.regime.phase
-    tick, tech = Engine.TICK, Engine.TECHNICAL
+    tick, tech, flow, said = Engine.TICK, Engine.TECHNICAL, Engine.ORDER_FLOW, Engine.SENTIMENT
     rsi = evidence.number(tech, "rsi")
     extreme_rsi = evidence.signals[tech].warm and not settings.rsi_low <= rsi <= settings.rsi_high
+    ride = (
+        4 * (evidence.number(tick, "velocity_ratio") > settings.velocity_ratio)
+        + 3 * (evidence.number(tick, "streak") >= settings.streak)
+        + 2 * (evidence.signals[flow].strength > settings.flow_strength)
+        + 1 * (phase is Phase.TRENDING)
+        - 3 * (phase is Phase.RANGING)
+    )
+    reversion = (
+        4 * extreme_rsi
+        + 3 * (evidence.text(tech, "bb_zone") != "MIDDLE")
+        + 2 * (abs(evidence.number(flow, "imbalance")) > settings.imbalance)
+        + 1 * (phase is Phase.RANGING)
+        - 3 * (phase is Phase.TRENDING)
+    )
+    cascade = (
+        5 * (evidence.number(said, "liq_proximity") > settings.proximity)
+        + 3 * (evidence.number(tick, "spike_ratio") > settings.spike_ratio)
+        + 2 * (evidence.text(said, "oi_interpretation") in LIQUIDATIONS)
+    )
     return {
-        Strategy.MOMENTUM_RIDE: 0.4 * (evidence.number(tick, "velocity_ratio") > settings.velocity_ratio)
-        + 0.3 * (evidence.number(tick, "streak") >= settings.streak)
-        + 0.2 * (evidence.signals[Engine.ORDER_FLOW].strength > settings.flow_strength)
-        + 0.1 * (phase is Phase.TRENDING)
-        - 0.3 * (phase is Phase.RANGING),
-        Strategy.MEAN_REVERSION: 0.4 * extreme_rsi
-        + 0.3 * (evidence.text(tech, "bb_zone") != "MIDDLE")
-        + 0.2 * (abs(evidence.number(Engine.ORDER_FLOW, "imbalance")) > settings.imbalance)
-        + 0.1 * (phase is Phase.RANGING)
-        - 0.3 * (phase is Phase.TRENDING),
-        Strategy.LIQUIDATION_CASCADE: 0.5 * (evidence.number(Engine.SENTIMENT, "liq_proximity") > settings.proximity)
-        + 0.3 * (evidence.number(tick, "spike_ratio") > settings.spike_ratio)
-        + 0.2 * (evidence.text(Engine.SENTIMENT, "oi_interpretation") in LIQUIDATIONS),
+        Strategy.MOMENTUM_RIDE: ride / 10,
+        Strategy.MEAN_REVERSION: reversion / 10,
+        Strategy.LIQUIDATION_CASCADE: cascade / 10,
     }
 
 

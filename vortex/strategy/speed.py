@@ -9,7 +9,7 @@ from vortex.domain.market import Depth, Trade
 from vortex.kernel.clock import SECOND, Clock
 from vortex.market.layout import LEVELS, Kind
 from vortex.signals.board import SignalBoard
-from vortex.signals.generated import GeneratedMarket, generate_market
+from vortex.signals.generated import GeneratedMarket, generate_history, generate_market
 from vortex.signals.settings import SignalSettings
 from vortex.strategy.decision import DecisionContext, decide
 from vortex.strategy.settings import DecisionSettings
@@ -27,18 +27,19 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure(instrument: Instrument, clock: Clock, *, events: int = 1_000_000, live: int = 5_000) -> Speed:
     """Run generated events through a board in batch and one by one, then decide. Compiles the kernels first."""
-    _run_batch(instrument, generate_market(10_000, seed=1))
+    warming = generate_market(10_000, seed=1)
+    _run(_warm_board(instrument, warming), warming)
     market = generate_market(events, seed=2)
+    board = _warm_board(instrument, market)
     started = clock.mono()
-    board = _run_batch(instrument, market)
+    _run(board, market)
     seconds = max(1, clock.mono() - started) / SECOND
-    trades, depths = messages_of(generate_market(live, seed=3), instrument.symbol)
-    fresh = SignalBoard(SignalSettings(), instrument)
+    trade_us, depth_us = _live_us(clock, instrument, live)
     now_ms = board.cycle_ms
     return Speed(
         batch_events_per_s=events / seconds,
-        trade_us=_median_us(clock, fresh.apply, trades),
-        depth_us=_median_us(clock, fresh.apply, depths),
+        trade_us=trade_us,
+        depth_us=depth_us,
         plain_decision_us=_median_us(clock, lambda _: _decide(board, now_ms, explain=False), range(2_000)),
         full_decision_us=_median_us(clock, lambda _: _decide(board, now_ms, explain=True), range(2_000)),
     )
@@ -77,12 +78,30 @@ def messages_of(market: GeneratedMarket, symbol: str) -> tuple[list[Trade], list
     return trades, depths
 
 
-def _run_batch(instrument: Instrument, market: GeneratedMarket) -> SignalBoard:
+def _warm_board(instrument: Instrument, market: GeneratedMarket) -> SignalBoard:
     board = SignalBoard(SignalSettings(), instrument)
+    board.warm_up(generate_history(instrument.symbol, int(market.events["ts_ms"][0]), seed=4))
+    return board
+
+
+def _run(board: SignalBoard, market: GeneratedMarket) -> None:
     at = 0
     while at < len(market.events):
         at = board.apply_batch(market.events, market.books, market.candles, at)
-    return board
+
+
+def _live_us(clock: Clock, instrument: Instrument, live: int) -> tuple[float, float]:
+    """Median time of one trade and one book, applied in their order."""
+    market = generate_market(live, seed=3)
+    board = _warm_board(instrument, market)
+    trades, depths = messages_of(market, instrument.symbol)
+    spent: dict[type, list[int]] = {Trade: [], Depth: []}
+    messages: list[Trade | Depth] = [*depths, *trades]
+    for message in sorted(messages, key=lambda m: m.ts_ms):
+        before = clock.mono()
+        board.apply(message)
+        spent[type(message)].append(clock.mono() - before)
+    return _median(spent[Trade]), _median(spent[Depth])
 
 
 def _decide(board: SignalBoard, now_ms: int, *, explain: bool) -> object:
@@ -95,4 +114,9 @@ def _median_us(clock: Clock, call: Callable[..., object], items: Sequence[object
         before = clock.mono()
         call(item)
         times.append(clock.mono() - before)
+    return _median(times)
+
+
+def _median(times: list[int]) -> float:
+    """Nanoseconds to the median in microseconds."""
     return sorted(times)[len(times) // 2] / 1_000.0

@@ -36,7 +36,7 @@ class ExternalPostgres:
         except psycopg.Error as err:
             reason = str(err).strip().splitlines()
             raise ConfigError(
-                f"PostgreSQL does not answer ({_masked(reason[-1] if reason else 'no reason', self._dsn)}): "
+                f"PostgreSQL does not answer ({_masked(reason[0] if reason else 'no reason', self._dsn)}): "
                 "mend VORTEX_POSTGRES_DSN, or unset it to use the embedded server"
             ) from None  # the original message may quote the connection string
 

@@ -66,12 +66,14 @@ _LAST_TRADE_NO = """
     ) AS used WHERE trade_no IS NOT NULL ORDER BY symbol
 """
 _CLOSED = """
-    SELECT symbol, trade_no, close_seq, exit_reason, pnl_gross, fee_total, pnl_net,
-           time_to_ms(entry_time) AS entry_ms, time_to_ms(exit_time) AS exit_ms
-    FROM trades
-    WHERE state = 'CLOSED' AND (exit_time >= ms_to_time($1) OR close_seq IN (
-        SELECT close_seq FROM trades WHERE state = 'CLOSED' ORDER BY close_seq DESC LIMIT $2))
-    ORDER BY close_seq
+    WITH wanted AS (
+        SELECT close_seq FROM trades WHERE exit_time >= ms_to_time($1)
+        UNION
+        (SELECT close_seq FROM trades WHERE close_seq IS NOT NULL ORDER BY close_seq DESC LIMIT $2)
+    )
+    SELECT t.symbol, t.trade_no, t.close_seq, t.exit_reason, t.pnl_gross, t.fee_total, t.pnl_net,
+           time_to_ms(t.entry_time) AS entry_ms, time_to_ms(t.exit_time) AS exit_ms
+    FROM wanted JOIN trades t USING (close_seq) ORDER BY close_seq
 """
 _MARKS = """
     SELECT (SELECT COALESCE(max(close_seq), 0) FROM trades) AS last_close_seq,

@@ -1,11 +1,9 @@
 """The supervisors' durable memory over PostgreSQL (supervision/registry.py)."""
 
-import os
 from typing import Any
 
 from vortex.adapters.postgres.link import Link
 from vortex.kernel.errors import Fenced
-from vortex.settings.secrets import postgres_dsn
 from vortex.supervision.registry import RegisteredChild, TreeRecord
 
 _BUMP = """
@@ -36,11 +34,6 @@ _SET = """
     INSERT INTO system_state (key, value) VALUES ($1, $2)
     ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value, updated_at = now()
 """
-
-
-async def open_registry(_settings_json: str) -> "PostgresRegistry":
-    """The registry of this system; the server's address comes from the environment (see Secrets)."""
-    return PostgresRegistry(postgres_dsn(os.environ))
 
 
 class PostgresRegistry:

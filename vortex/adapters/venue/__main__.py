@@ -10,6 +10,8 @@ import signal
 import sys
 from decimal import Decimal
 
+import uvloop
+
 from vortex.adapters.venue.server import serve
 from vortex.adapters.venue.settings import VenueSettings
 from vortex.kernel.errors import ConfigError
@@ -57,7 +59,7 @@ async def _run(settings: VenueSettings) -> None:
 def main() -> int:
     """Run until told to stop; 2 when the settings are wrong."""
     try:
-        asyncio.run(_run(_settings()))
+        uvloop.run(_run(_settings()))
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2

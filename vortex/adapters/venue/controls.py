@@ -62,7 +62,6 @@ class Controls:
             return _bad("since and limit are integers")
         if kind not in ("", *KINDS) or limit < 1:
             return _bad(f"kind is one of {', '.join(KINDS)}; limit is positive")
-        self._venue.tick(self._venue.floor.now_ms)
         return _json(self._venue.ledger(since, query.get("symbol", ""), kind, limit))
 
     async def health(self, _request: web.Request) -> web.Response:

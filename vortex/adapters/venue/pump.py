@@ -21,6 +21,7 @@ class Pump:
         self._clock = clock
         self._pump_s = pump_ms / 1000
         self._market = asyncio.Lock()
+        self._lived_ms = venue.floor.now_ms
         self.events = 0
 
     async def run(self) -> None:
@@ -32,9 +33,9 @@ class Pump:
     async def advance(self, to_ms: int) -> None:
         """Live through everything up to this moment, breathing now and then so that requests are served."""
         async with self._market:
-            moment = self._venue.floor.now_ms
-            while moment < to_ms:
-                moment = min(to_ms, (moment // STEP_MS + 1) * STEP_MS)
+            while self._lived_ms < to_ms:
+                moment = min(to_ms, (self._lived_ms // STEP_MS + 1) * STEP_MS)
+                self._lived_ms = moment
                 for event in self._source.advance(moment):
                     self._hub.dispatch(self._venue.on_market(event, event.ts_ms))
                     self.events += 1

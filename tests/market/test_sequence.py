@@ -1,0 +1,96 @@
+"""Ids and stamps are checked before a message may change anything (E0-8)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vortex.domain.market import BestQuote, Depth, MarkPrice, Trade
+from vortex.market.sequence import SequenceWatch, Verdict
+
+NOW_MS = 1_700_000_000_000
+
+
+def trade(agg_id: int, ts_ms: int = NOW_MS) -> Trade:
+    """A trade with an id."""
+    return Trade(symbol="BTCUSDT", ts_ms=ts_ms, agg_id=agg_id, px=1.0, qty=1.0, buyer_is_maker=False)
+
+
+def depth(final: int, prev: int) -> Depth:
+    """A book update with its chain."""
+    return Depth(
+        symbol="BTCUSDT",
+        ts_ms=NOW_MS,
+        first_update_id=prev + 1,
+        final_update_id=final,
+        prev_update_id=prev,
+        bids=(),
+        asks=(),
+    )
+
+
+@pytest.mark.property
+@given(st.lists(st.integers(1, 60), max_size=80))
+def test_every_missing_trade_is_named_in_exactly_one_gap(ids: list[int]) -> None:
+    """Whatever comes in whatever order: seen, repeated and missing ids add up."""
+    watch = SequenceWatch()
+    seen: set[int] = set()
+    missing: set[int] = set()
+    for agg_id in ids:
+        finding = watch.check(trade(agg_id), NOW_MS)
+        newest = max(seen, default=0)
+        assert (finding.verdict is Verdict.REPEATED) == (agg_id <= newest)
+        if finding.verdict is Verdict.GAP:
+            missing |= set(range(finding.missing_from, finding.missing_to + 1))
+        if finding.usable:
+            seen.add(agg_id)
+    if seen:
+        assert seen | missing == set(range(min(seen), max(seen) + 1))
+        assert not seen & missing
+
+
+def test_depth_chains_by_previous_update_id() -> None:
+    """`pu` must equal the previous `u`."""
+    watch = SequenceWatch()
+    verdicts = [watch.check(depth(final, prev), NOW_MS).verdict for final, prev in [(10, 5), (20, 10), (40, 30)]]
+    assert verdicts == [Verdict.IN_ORDER, Verdict.IN_ORDER, Verdict.GAP]
+    assert watch.check(depth(40, 30), NOW_MS).verdict is Verdict.REPEATED
+    assert watch.counts[("Depth", Verdict.GAP)] == 1
+
+
+def test_what_comes_from_the_future_is_not_used_and_not_remembered() -> None:
+    """An event later than the clock by more than the tolerance."""
+    watch = SequenceWatch()
+    finding = watch.check(trade(5, NOW_MS + 1_001), NOW_MS)
+    assert (finding.verdict, finding.usable) == (Verdict.AHEAD, False)
+    assert watch.check(trade(5, NOW_MS + 1_000), NOW_MS).usable
+    assert watch.last_trade_id == 5
+
+
+def test_after_a_reconnect_the_books_chain_starts_anew_and_the_tapes_does_not() -> None:
+    """The hole in the trades is what the backfill is for."""
+    watch = SequenceWatch()
+    watch.check(trade(5), NOW_MS)
+    watch.check(depth(20, 10), NOW_MS)
+    watch.forget()
+    assert watch.check(depth(7, 6), NOW_MS).verdict is Verdict.IN_ORDER
+    finding = watch.check(trade(9), NOW_MS)
+    assert (finding.verdict, finding.missing_from, finding.missing_to) == (Verdict.GAP, 6, 8)
+
+
+def test_a_backfill_closes_the_gap() -> None:
+    """The next live trade follows the last one fetched."""
+    watch = SequenceWatch()
+    watch.check(trade(5), NOW_MS)
+    watch.filled(12)
+    assert watch.check(trade(12), NOW_MS).verdict is Verdict.REPEATED
+    assert watch.check(trade(13), NOW_MS).verdict is Verdict.IN_ORDER
+
+
+def test_quotes_go_forward_and_prices_without_ids_pass() -> None:
+    """bookTicker by update id; mark prices have none."""
+    watch = SequenceWatch()
+    quote = BestQuote(symbol="BTCUSDT", ts_ms=NOW_MS, update_id=3, bid_px=1.0, bid_qty=1.0, ask_px=2.0, ask_qty=1.0)
+    mark = MarkPrice(
+        symbol="BTCUSDT", ts_ms=NOW_MS, mark_px=1.0, index_px=1.0, funding_rate=0.0, next_funding_ms=NOW_MS
+    )
+    assert [watch.check(m, NOW_MS).usable for m in (quote, quote, mark, mark)] == [True, False, True, True]

@@ -1,0 +1,89 @@
+"""What the simulation has found and what was mended, each as a focused swarm that would find it again."""
+
+import pytest
+
+from vortex.sim.faults import CALM, Swarm
+from vortex.sim.oracle import Limits
+from vortex.sim.runner import Outcome, Run, explain
+
+pytestmark = pytest.mark.sim
+
+SEEDS = range(1, 7)
+
+
+def play(swarm: Swarm) -> list[Outcome]:
+    """Six seeds under one kind of weather, each of which must end well."""
+    outcomes = [Run(seed, swarm=swarm, faults_ms=25_000).judge() for seed in SEEDS]
+    assert all(outcome.ok for outcome in outcomes), "\n\n".join(explain(each) for each in outcomes if not each.ok)
+    return outcomes
+
+
+def total(outcomes: list[Outcome], what: str) -> int:
+    """How often something happened in all of them."""
+    return sum(outcome.counts[what] for outcome in outcomes)
+
+
+def test_an_entry_whose_commit_answer_was_lost_is_written_off_in_the_journal() -> None:
+    """The commit was durable, its answer lost; the executor forgot the trade, the journal kept it open for ever."""
+    assert total(play(Swarm(journal_answer_loss_per_mille=150)), "fault.journal_answer_loss") > 10
+
+
+def test_a_failed_intent_leaves_no_orphaned_change_behind() -> None:
+    """Canceled while its slow commit was pending, which then failed: the backlog held a change of an order never
+    intended, and the journal refused everything after it."""
+    outcomes = play(Swarm(journal_outage_every_ms=4_000, journal_slow_per_mille=200))
+    assert total(outcomes, "journal.away") > 10
+
+
+def test_an_order_completed_by_its_journaled_fills_is_journaled_as_filled() -> None:
+    """Crash between a fill's commit and its order's: the successor knew the order as filled, and told nobody."""
+    assert total(play(Swarm(crash_per_10k=60)), "process.crashed") > 30
+
+
+def test_a_revived_cancel_is_not_asked_for_without_end() -> None:
+    """An order found PENDING_CANCEL after a crash was canceled again and again within one event."""
+    outcomes = play(Swarm(crash_per_10k=40, answer_loss_per_mille=120))
+    assert total(outcomes, "order.canceled") > 20
+
+
+def test_fills_read_after_positions_invent_no_position() -> None:
+    """A snapshot's position was older than its fills; reconciliation booked the difference as a fill of its own."""
+    outcomes = play(Swarm(straggle_per_mille=150, stream_drop_every_ms=3_000, event_straggle_per_mille=200))
+    assert total(outcomes, "request.straggled") > 100
+
+
+def test_a_position_outlives_no_restart_past_its_holding_limit() -> None:
+    """Holding limits and entry timeouts were set at the first fill only, so a reborn executor had none."""
+    outcomes = play(Swarm(crash_per_10k=25, mail_loss_per_mille=15))
+    assert total(outcomes, "restarts") > 20
+
+
+def test_a_partition_does_not_let_a_zombie_trade() -> None:
+    """Stopped processes wake up after their successors have begun; the journal and the window stop them."""
+    outcomes = play(Swarm(pause_per_10k=40, zombie_percent=80))
+    assert total(outcomes, "process.disowned") > 10
+    assert total(outcomes, "journal.fenced") > 0
+
+
+def test_calm_weather_needs_no_help() -> None:
+    """Without faults nothing restarts, nothing is unprotected, and everything settles at once."""
+    outcomes = play(CALM)
+    assert total(outcomes, "restarts") == 0
+    assert max(outcome.unprotected_longest_ms for outcome in outcomes) < Limits().unprotected_ms
+    assert total(outcomes, "trades") > 20
+
+
+@pytest.mark.parametrize("commit", range(1, 41))
+def test_a_crash_after_any_commit_is_survived(commit: int) -> None:
+    """Die when the n-th commit has become durable and before anybody knows, for n = 1, 2, 3 and so on."""
+    outcome = Run(7, swarm=CALM, faults_ms=12_000, crash_at_commit=commit).judge()
+    assert outcome.ok, explain(outcome)
+    assert outcome.counts["process.crashed"] == 1
+
+
+@pytest.mark.parametrize("boundary", range(20, 1_400, 60))
+def test_a_crash_at_any_boundary_is_survived(boundary: int) -> None:
+    """Die between two events, or between two effects of one event, anywhere in an ordinary run."""
+    outcome = Run(8, swarm=CALM, faults_ms=12_000, crash_at=boundary).judge()
+    assert outcome.ok, explain(outcome)
+    assert outcome.counts["process.crashed"] == 1

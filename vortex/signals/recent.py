@@ -1,0 +1,88 @@
+"""The market of the last minutes as messages: trades, book and candles for screens and the mirror (E0-2, D-1)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vortex.domain.market import Candle, Depth, Interval, Trade
+from vortex.market.layout import CANDLES, TAPE_MASK, TAPE_SIZE
+from vortex.signals.events import FRAME_OF
+
+TRADES = 2_000
+"""How many trades others may ask for (E0-2)."""
+
+
+class RecentMarket:
+    """A look at one symbol's record."""
+
+    def __init__(self, symbol: str, state: NDArray[np.void]) -> None:
+        self._symbol = symbol
+        self._state = state[0]
+
+    def trades(self, count: int = TRADES) -> list[Trade]:
+        """The newest trades, oldest first. Ids are counted back from the newest, over gaps too."""
+        tape = self._state["tape"]
+        n, last_id = int(tape["n"]), int(tape["last_id"])
+        first = max(0, n - min(count, TAPE_SIZE - 1))
+        out = []
+        for i in range(first, n):
+            at = i & TAPE_MASK
+            before = float(tape["volume"][(i - 1) & TAPE_MASK]) if i else 0.0
+            out.append(
+                Trade(
+                    symbol=self._symbol,
+                    ts_ms=int(tape["ts"][at]),
+                    agg_id=last_id - (n - 1 - i),
+                    px=float(tape["px"][at]),
+                    qty=float(tape["volume"][at]) - before,
+                    buyer_is_maker=int(tape["side"][at]) < 0,
+                )
+            )
+        return out
+
+    def book(self) -> Depth | None:
+        """The newest accepted snapshot, None before the first."""
+        book = self._state["book"]
+        if not book["readings"]:
+            return None
+        sides = []
+        for side, filled in enumerate((int(book["bids"]), int(book["asks"]))):
+            pairs = zip(book["px"][side][:filled].tolist(), book["qty"][side][:filled].tolist(), strict=True)
+            sides.append(tuple(pairs))
+        ident = int(book["update_id"])
+        return Depth(
+            symbol=self._symbol,
+            ts_ms=int(book["ts_ms"]),
+            first_update_id=ident,
+            final_update_id=ident,
+            prev_update_id=ident,
+            bids=sides[0],
+            asks=sides[1],
+        )
+
+    def candles(self, interval: Interval, count: int = CANDLES) -> list[Candle]:
+        """The newest closed candles of an interval, oldest first, without holes."""
+        frame = self._state["frames"][FRAME_OF[interval]]
+        n = int(frame["n"])
+        out = []
+        for i in range(max(0, n - min(count, CANDLES)), n):
+            at = i % CANDLES
+            open_ms = int(frame["open_ms"][at])
+            volume, close = float(frame["volume"][at]), float(frame["close"][at])
+            out.append(
+                Candle(
+                    symbol=self._symbol,
+                    ts_ms=open_ms + interval.ms,
+                    interval=interval,
+                    open_ms=open_ms,
+                    open=float(frame["open"][at]),
+                    high=float(frame["high"][at]),
+                    low=float(frame["low"][at]),
+                    close=close,
+                    volume=volume,
+                    quote_volume=volume * close,
+                    trades=0,
+                    taker_buy_volume=0.0,
+                    closed=True,
+                )
+            )
+        return out
