@@ -28,7 +28,6 @@ format: $(STAMP)
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .
-	@$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md docs vortex actors supervisors cli tests
 
 types: $(STAMP)
 	@$(BIN)/mypy

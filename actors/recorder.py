@@ -1,9 +1,13 @@
 """The house's memory for people: writes audits, alerts and decisions to PostgreSQL, off every trading path."""
 
 import asyncio
-from collections import Counter
+import contextlib
+from collections import Counter, deque
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from actors.publisher import Publisher
 from actors.role import PeerInfo, RoleContext
@@ -18,6 +22,12 @@ from vortex.kernel.errors import JournalUnavailable, Refused
 WAITING_MAX = 20_000
 BATCH_MAX = 500
 FLUSH_S = 0.25
+RECENT_MAX = 12
+KPIS_S = 5.0
+DAY_MS = 86_400_000
+HIDDEN = frozenset({"signals", "reason", "level"})
+TOLD = frozenset({"alert", "trade.closed", "decision.made", "reconcile.difference", "executor.serving"})
+"""Kinds that a person at the screen wants to see go by."""
 RETRY_S = 1.0
 
 
@@ -33,6 +43,8 @@ class RecorderRole:
         self._counts: Counter[str] = Counter()
         self._over: asyncio.Future[None] | None = None
         self._running = False
+        self._recent: deque[str] = deque(maxlen=RECENT_MAX)
+        self._kpis: dict[str, Any] = {}
 
     @property
     def state(self) -> str:
@@ -48,6 +60,7 @@ class RecorderRole:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(self._write(memory), name="writer"),
+                    group.create_task(self._look_back(memory), name="kpis"),
                     group.create_task(self._publisher.run(), name="publisher"),
                 ]
                 await self._over
@@ -71,7 +84,10 @@ class RecorderRole:
         if self._waiting.full():
             self._waiting.get_nowait()
             self._counts["dropped"] += 1
-        self._waiting.put_nowait(body if isinstance(body, Decision) else entry(body, envelope, self._now_ms()))
+        fact = body if isinstance(body, Decision) else entry(body, envelope, self._now_ms())
+        if isinstance(fact, AuditEntry) and fact.kind in TOLD:
+            self._recent.append(told(fact))
+        self._waiting.put_nowait(fact)
 
     async def ask(self, body: bytes) -> str:
         """Nothing to command here."""
@@ -84,8 +100,8 @@ class RecorderRole:
         """Recording takes no risk."""
 
     def view(self) -> dict[str, Any]:
-        """How much was written, dropped, refused, and how much waits."""
-        return {"waiting": self._waiting.qsize(), **self._counts}
+        """How much was written, dropped, refused and waits, and the last facts in words."""
+        return {"waiting": self._waiting.qsize(), **self._counts, "recent": list(self._recent), "kpis": self._kpis}
 
     # ---- inside
 
@@ -96,6 +112,14 @@ class RecorderRole:
         while True:
             await asyncio.sleep(FLUSH_S)
             await self._flush(memory)
+
+    async def _look_back(self, memory: bootstrap.Memory) -> None:
+        """Today's KPIs for the screens (section 9); the database's absence only makes them old."""
+        while True:
+            now_ms = self._now_ms()
+            with contextlib.suppress(JournalUnavailable):
+                self._kpis = msgspec.to_builtins(await memory.kpis(now_ms - now_ms % DAY_MS))
+            await asyncio.sleep(KPIS_S)
 
     async def _flush(self, memory: bootstrap.Memory) -> None:
         while not self._waiting.empty():
@@ -121,3 +145,13 @@ def entry(fact: Audit | Alert, envelope: Envelope, now_ms: int) -> AuditEntry:
     else:
         kind, detail = fact.kind, {**cause, **fact.detail}
     return AuditEntry(ts_ms=now_ms, kind=kind, who=envelope.sender, epoch=envelope.epoch, detail=detail)
+
+
+def told(fact: AuditEntry) -> str:
+    """One fact in one line."""
+    clock = datetime.fromtimestamp(fact.ts_ms / 1_000, UTC).strftime("%H:%M:%S")
+    hidden = ("signals", "reason", "level")
+    words = " ".join(
+        f"{key}={value}" for key, value in fact.detail.items() if key not in hidden and value not in ("", None)
+    )
+    return f"{clock} {fact.who} {fact.kind} {words}"

@@ -6,6 +6,7 @@
 """
 
 import asyncio
+import gc
 import importlib
 import logging
 import os
@@ -76,6 +77,7 @@ class Shell:
         self._peers_root, self._peers_version = 0, 0
         if birth.preload:
             _preload()
+        gc.freeze()  # what was imported never dies; without it a full collection could look like a busy loop
 
     async def boot(self) -> ShellReport:
         """Start beating. Called once, by whoever made it."""

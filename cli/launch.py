@@ -1,6 +1,8 @@
 """From settings to a launch plan: which servers, what the workers are told, what is checked before Ray starts."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from supervisors.config import RootConfig
 from supervisors.head import HeadSettings
 from supervisors.launcher import LaunchPlan, Progress
 from supervisors.venue_service import VenueService
-from vortex import bootstrap
+from vortex import bootstrap, signals
 from vortex.adapters.embedded.directories import prepare_home
 from vortex.adapters.embedded.external import postgres_service, redis_service
 from vortex.adapters.embedded.service import Service
@@ -25,7 +27,7 @@ from vortex.settings import Loaded, Secrets, Settings
 EXECUTOR_SHARE = {"exchange": 0.01}
 
 
-def launch_plan(loaded: Loaded, *, flatten_on_stop: bool = False) -> LaunchPlan:
+def launch_plan(loaded: Loaded) -> LaunchPlan:
     """Everything `vortex start` needs; raises ConfigError for what can be seen to be wrong before anything runs."""
     settings, keys = loaded.settings, with_keys(loaded)
     if settings.venue.kind == "paper":
@@ -40,6 +42,7 @@ def launch_plan(loaded: Loaded, *, flatten_on_stop: bool = False) -> LaunchPlan:
         services.append(VenueService(home, venue_arguments(settings)))
 
     def prepare(started: Mapping[str, Service], progress: Progress) -> None:
+        warm_kernels(progress)
         progress("services", "bringing the database schema up to date")
         migrations.upgrade(started["postgres"].dsn)
         forget_views(started["redis"].dsn, settings)
@@ -71,6 +74,17 @@ def launch_plan(loaded: Loaded, *, flatten_on_stop: bool = False) -> LaunchPlan:
         head=head_settings(settings),
         account=account_name(settings, keys),
     )
+
+
+def warm_kernels(progress: Progress) -> None:
+    """Compile once, before several processes would each compile for themselves; they load from the cache."""
+    if any(Path(signals.__file__).parent.glob("__pycache__/*.nbi")):
+        return
+    progress("services", "compiling the signal kernels (first start only)")
+    words = "from vortex.signals import precompile; print(precompile())"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=False)  # noqa: S603 - us
+    if done.returncode or done.stdout.strip():
+        progress("services", (done.stdout + done.stderr).strip().splitlines()[-1])
 
 
 def head_settings(settings: Settings) -> HeadSettings:

@@ -47,6 +47,11 @@ def number(value: object, digits: int = 2, *, signed: bool = False) -> str:
     return f"{figure:{'+' if signed else ''},.{digits}f}"
 
 
+def percent(share: object) -> str:
+    """A fraction as percent."""
+    return "–" if share is None else f"{float(str(share)) * 100:.1f} %"
+
+
 def money(value: object) -> Text:
     """A gain in green, a loss in red."""
     text = number(value, signed=True)
@@ -167,13 +172,12 @@ def positions_panel(doc: Doc) -> Panel:
 def account_panel(doc: Doc) -> Panel:
     """Money, breaker and reconciliation in a few lines."""
     account, breaker, recon = doc.get("account", {}), doc.get("breaker", {}), doc.get("reconciliation", {})
-    protection = doc.get("protection", {})
+    protection, kpis = doc.get("protection", {}), doc.get("kpis", {})
     grid = Table.grid(padding=(0, 2))
     grid.add_row("equity", number(account.get("equity")), "today", money(account.get("pnl_today")))
     grid.add_row("margin", number(account.get("margin_used")), "fees", number(account.get("fees_today")))
-    grid.add_row(
-        "trades", number(account.get("trades_today"), 0), "win rate", number(account.get("win_rate_pct"), 1) + " %"
-    )
+    grid.add_row("trades", number(kpis.get("trades"), 0), "win rate", percent(kpis.get("win_rate")))
+    grid.add_row("no fill", percent(kpis.get("no_fill_rate")), "maker", percent(kpis.get("maker_rate")))
     reasons = ", ".join(map(str, breaker.get("reasons") or [])) or "none"
     grid.add_row("breaker", styled(breaker.get("state")), "because", Text(reasons, overflow="ellipsis"))
     grid.add_row("differences", number(recon.get("differences"), 0), "unresolved", number(recon.get("unresolved"), 0))
@@ -201,8 +205,9 @@ def headline(doc: Doc) -> Text:
     return line
 
 
-def screen(doc: Doc, events: Sequence[str] = ()) -> RenderableType:
-    """The whole live screen."""
+def screen(doc: Doc, steps: Sequence[str] = ()) -> RenderableType:
+    """The whole live screen; `steps` are the launcher's last words, shown until there is something better."""
+    events = doc.get("events") or steps
     layout = Layout()
     rows = len(doc.get("tree", [])) + 4
     layout.split_column(
@@ -218,14 +223,21 @@ def screen(doc: Doc, events: Sequence[str] = ()) -> RenderableType:
 
 
 def events_panel(events: Sequence[str]) -> Panel:
-    """The last things that happened."""
-    return Panel(Text("\n".join(events), overflow="ellipsis", no_wrap=True), title="events", border_style="blue")
+    """The last things that happened, newest first."""
+    lines = Text("\n".join(reversed(events)), overflow="ellipsis", no_wrap=True)
+    return Panel(lines, title="events", border_style="blue")
 
 
 def printed(doc: Doc) -> RenderableType:
     """The same, once, for a terminal that scrolls."""
     return Group(
-        headline(doc), tree_panel(doc), symbols_panel(doc), positions_panel(doc), account_panel(doc), services_line(doc)
+        headline(doc),
+        tree_panel(doc),
+        symbols_panel(doc),
+        positions_panel(doc),
+        account_panel(doc),
+        events_panel(doc.get("events", [])),
+        services_line(doc),
     )
 
 
@@ -236,5 +248,5 @@ def log_line(doc: Doc) -> str:
     return (
         f"state={doc.get('state')} breaker={breaker.get('state')} {symbols} positions={len(doc.get('positions', []))} "
         f"orders={len(doc.get('orders', []))} equity={number(account.get('equity'))} "
-        f"today={number(account.get('pnl_today'), signed=True)} trades={number(account.get('trades_today'), 0)}"
+        f"today={number(account.get('pnl_today'), signed=True)} trades={number(doc.get('kpis', {}).get('trades'), 0)}"
     )

@@ -1,9 +1,12 @@
 """`vortex status`: the whole system on one page, once or live."""
 
+import io
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.live import Live
 
 from cli import render
@@ -12,12 +15,14 @@ from cli.options import Config, Home, Json, load_settings
 from cli.reading import read_status
 
 REFRESH_S = 0.5
+PICTURE_COLUMNS = 150
 
 
 @explained
 def status(
     *,
     watch: Annotated[bool, typer.Option("--watch", help="Keep showing until interrupted.")] = False,
+    svg: Annotated[Path | None, typer.Option("--svg", help="Save the page as a picture.", show_default=False)] = None,
     config: Config = None,
     home: Home = None,
     json: Json = False,
@@ -29,6 +34,11 @@ def status(
     loaded = load_settings(config, home)
     if json:
         print_json(read_status(loaded))
+        return
+    if svg is not None:
+        paper = Console(record=True, width=PICTURE_COLUMNS, file=io.StringIO())
+        paper.print(render.printed(read_status(loaded)))
+        paper.save_svg(str(svg), title="vortex status")
         return
     if not watch:
         out.print(render.printed(read_status(loaded)))

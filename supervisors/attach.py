@@ -85,26 +85,13 @@ def _connect(address: str, token_path: str) -> None:
     ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
 
 
-class CreateRoot(msgspec.Struct, frozen=True):
-    """What the creating process reads from its standard input, as one JSON line."""
-
-    address: str
-    token_path: str
-    config: bytes
-
-
-def main() -> int:
-    """Wait for one CreateRoot on standard input, then create the root and leave it to itself."""
+def create_root(config: bytes) -> None:
+    """Create the root on the cluster this process is connected to, and wait until it has booted."""
     import ray
 
     from actors.clients import ROOT_NAME
     from supervisors.root import Root
 
-    line = sys.stdin.buffer.readline()
-    if not line:
-        return 1
-    order = msgspec.json.decode(line, type=CreateRoot)
-    _connect(order.address, order.token_path)
     handle: Any = (
         ray.remote(Root)
         .options(
@@ -116,9 +103,29 @@ def main() -> int:
             max_task_retries=0,
             max_concurrency=1_000,
         )
-        .remote(order.config)
+        .remote(config)
     )
     ray.get(handle.ping.remote(), timeout=60)
+
+
+class CreateRoot(msgspec.Struct, frozen=True):
+    """What the creating process reads from its standard input, as one JSON line."""
+
+    address: str
+    token_path: str
+    config: bytes
+
+
+def main() -> int:
+    """Wait for one CreateRoot on standard input, then create the root and leave it to itself."""
+    import supervisors.root  # noqa: F401 - the slow part, done while the head is still starting
+
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return 1
+    order = msgspec.json.decode(line, type=CreateRoot)
+    _connect(order.address, order.token_path)
+    create_root(order.config)
     return 0
 
 

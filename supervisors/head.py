@@ -167,6 +167,7 @@ class RayHead:
             self.ports["dashboard-port"] = self._settings.dashboard_port
         environment = self.environment()
         environment.pop("RAY_ADDRESS")  # `ray start --head` must not look for another cluster
+        environment["TMPDIR"] = str(self.temp_dir)  # the dashboard's helpers leave their sockets where they made them
         if rocksdb:
             environment |= {
                 "RAY_gcs_storage": "rocksdb",
@@ -253,8 +254,9 @@ class RayHead:
         """The raylet first, politely, so that it ends its workers; then whoever is left, by force."""
         raylet = self._daemons.get("raylet")
         mine = [(d.pid, d.started) for d in self._daemons.values()]
+        # The raylet has its workers below it, the dashboard its helpers, which do not end with it.
+        mine += [(pid, processes.started_ticks(pid)) for parent, _ in mine for pid in processes.descendants_of(parent)]
         if raylet is not None:
-            mine += [(pid, processes.started_ticks(pid)) for pid in processes.descendants_of(raylet.pid)]
             processes.kill_same(raylet.pid, raylet.started, signal.SIGTERM)
             _wait_gone([(raylet.pid, raylet.started)], 2.0)
         for pid, started in mine:

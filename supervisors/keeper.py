@@ -38,6 +38,8 @@ STORE_RETRY_S = 0.1
 KILL_CONFIRM_S = 3.0
 # Beyond its own timeout, a polite stop costs at most this much for the round trip.
 STOP_MARGIN_S = 0.5
+# Closing positions takes the exchange's time, not ours.
+FLATTEN_PATIENCE = 3
 
 log = logging.getLogger("vortex.supervision")
 
@@ -249,6 +251,8 @@ class Keeper:
         if child is None or child.token != token:
             return
         child.reason, child.detail = ExitReason.SHUTDOWN, mode
+        if mode == "flatten":
+            timeout_ms *= FLATTEN_PATIENCE
         try:
             limit = timeout_ms / 1_000 + STOP_MARGIN_S
             outcome = await asyncio.wait_for(child.shell.stop(self.root_epoch, mode, timeout_ms), limit)

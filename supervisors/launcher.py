@@ -50,7 +50,7 @@ class LaunchPlan:
 
     `environment` is what the workers need beyond the launcher's own (DSNs, keys); it travels in the head's
     environment and nowhere else. `prepare` runs between services and head (migrations). `account` names the exchange
-    account to lock, empty for none.
+    account to lock, empty for none. `stop_mode` is what becomes of positions when a signal ends the system.
     """
 
     home: Path
@@ -60,6 +60,7 @@ class LaunchPlan:
     prepare: Callable[[Mapping[str, Service], Progress], None] = lambda services, progress: None
     head: HeadSettings = field(default_factory=HeadSettings)
     account: str = ""
+    stop_mode: str = "keep"
     ready_timeout_s: float = 120.0
 
 
@@ -80,6 +81,7 @@ class Launcher:
         self._signals: list[int] = []
         self._reboots: deque[int] = deque()
         self._ready = False
+        self._told_halted = False
         self._root_liveness = Liveness(ROOT_LIMITS)
         self._root_seen = (0, 0)
 
@@ -95,8 +97,7 @@ class Launcher:
             number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         }
         try:
-            self._boot()
-            return self._serve()
+            return self._serve() if self._boot() else 0
         finally:
             self._end_all()
             for number, handler in before.items():
@@ -105,14 +106,20 @@ class Launcher:
 
     # ---- up
 
-    def _boot(self) -> None:
+    def _boot(self) -> bool:
+        """Bring everything up; False when told to stop meanwhile."""
         ended = leftovers.clean(self._run_dir)
         if ended:
             self._progress("services", f"ended {ended} processes that a former launcher had left")
         self._services.start()
+        if self._signals:
+            return False
         self._plan.prepare(self._services.by_name, self._progress)
         self._services.watch()
+        if self._signals:
+            return False
         self._boot_head()
+        return True
 
     def _boot_head(self) -> None:
         self._boot_id = f"{self._clock.unix():x}-{os.getpid()}"
@@ -204,6 +211,9 @@ class Launcher:
                 return 0
             if self._page.stop_wish():
                 return self._stop_tree()
+            if self._page.root_state() == "halted" and not self._told_halted:
+                self._told_halted = True
+                self._progress("halted", "the tree gave up: no entries; positions keep their stops; see the history")
             if self._dirty.is_set():
                 self._dirty.clear()
                 self._write_facts()
@@ -255,7 +265,7 @@ class Launcher:
         assert self._page is not None
         wishes = len(self._signals)
         if not self._page.stop_wish():
-            self._page.wish_stop("keep")
+            self._page.wish_stop(self._plan.stop_mode)
         self._progress("stopping", "stopping the tree in order")
         deadline_ns = self._clock.mono() + STOP_TIMEOUT_NS
         while self._clock.mono() < deadline_ns and len(self._signals) <= max(wishes, 1):
@@ -273,8 +283,10 @@ class Launcher:
         return 1
 
     def _end_all(self) -> None:
-        self._drop_head()
-        self._services.stop()
+        try:
+            self._drop_head()
+        finally:
+            self._services.stop()
         for name in ("beats", "token"):
             (self._run_dir / name).unlink(missing_ok=True)
         cluster_file.remove(self._run_dir)

@@ -23,7 +23,6 @@ from supervisors.child import last_line
 from supervisors.config import decode_config, plan, tree_spec
 from supervisors.keeper import Keeper
 from supervisors.pool import Pool
-from supervisors.publishing import show_tree
 from supervisors.slots import Slots
 from supervisors.status import tree_rows
 from vortex.adapters.beats import BeatsPage
@@ -114,7 +113,7 @@ class Root:
         await self._resume(keeper, found.children)
         keeper.on_stop_wish = self._stop_soon
         self._sweeper = asyncio.create_task(keeper.look_after(), name="sweep")
-        self._shower = asyncio.create_task(show_tree(config.settings_json, self._clock, self._seen), name="show")
+        self._shower = asyncio.create_task(self._show(), name="show")
         pool.refill()
 
     async def _resume(self, keeper: Keeper, found: list[Any]) -> None:
@@ -274,6 +273,11 @@ class Root:
     def _stop_soon(self, mode: str) -> None:
         if self._stopper is None:
             self._stopper = asyncio.create_task(self.stop(mode), name="stop")
+
+    async def _show(self) -> None:
+        """Show the tree in the mirror. Imported late and in a thread: half a second that adoption must not wait for."""
+        show_tree = await asyncio.to_thread(imported, "supervisors.publishing:show_tree")
+        await show_tree(self._config.settings_json, self._clock, self._seen)
 
     def _seen(self) -> dict[str, Any]:
         assert self._keeper is not None

@@ -18,6 +18,7 @@ from vortex.adapters.mirror import RedisMirror
 from vortex.adapters.postgres.audit_store import AuditEntry, AuditStore
 from vortex.adapters.postgres.breaker_store import BreakerStore
 from vortex.adapters.postgres.decision_store import DecisionStore
+from vortex.adapters.postgres.history import History, Kpis
 from vortex.adapters.postgres.journal import PostgresJournal
 from vortex.domain.instruments import Instrument
 from vortex.domain.outcomes import UsageReported, VenueOutcome
@@ -273,6 +274,7 @@ class Memory:
     def __init__(self, dsn: str) -> None:
         self._audit = AuditStore(dsn)
         self._decisions = DecisionStore(dsn)
+        self._history = History(dsn)
 
     async def write(self, audits: Sequence[AuditEntry], decisions: Sequence[Decision]) -> None:
         """Append both; raises JournalUnavailable when the database does not take them."""
@@ -281,8 +283,13 @@ class Memory:
         if decisions:
             await self._decisions.append(decisions)
 
+    async def kpis(self, since_ms: int) -> Kpis:
+        """Section 9 of the spec, over trades finished since a time."""
+        return await self._history.kpis(since_ms)
+
     async def close(self) -> None:
         """Give connections back."""
+        await self._history.close()
         await self._audit.close()
         await self._decisions.close()
 

@@ -1,5 +1,6 @@
 """From the first start to the last kill: trades, faults, reconciliation, flatness, and nothing left behind."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ def test_a_whole_life_ends_flat_whatever_dies_meanwhile(system: System) -> None:
     """Start, trade, lose executor, symbol, breaker and root to SIGKILL, reconcile, kill: flat, and nobody left."""
     exchange = system.exchange
     system.start()
-    assert_status_has_the_promised_shape(system.status())
+    assert_status_has_the_promised_shape(json.loads(system.must("status", "--json")))
     assert_second_start_is_refused(system)
     close_a_trade(system)
     for role in ("executor", "symbol:BTCUSDT", "breaker", "root"):

@@ -1,15 +1,18 @@
 """Entries that go wrong: refused, half filled, lost on the way, without a stop (S3-1, S3-2, S3-5, S3-6)."""
 
 import json
+from decimal import Decimal
 
+import msgspec
 import pytest
 
 from tests.engine.world import Trader, World, a_plan
 from vortex.domain.commands import Attach, EnterTrade, Flatten, Halt, LiftHalt, RaiseFence, Reconcile
 from vortex.domain.events import EntryDenied
-from vortex.domain.orders import OrderState, Side
-from vortex.domain.outcomes import LinkDown, SnapshotFailed, UserStreamDown
+from vortex.domain.orders import OrderState, Side, VenueFill
+from vortex.domain.outcomes import FillReported, LinkDown, SnapshotFailed, UserStreamDown
 from vortex.domain.records import FillRecorded, OrderIntended, TradeFinished, TradeOpened
+from vortex.execution.specs import entry_spec
 
 E0, S0, T0, C0 = (f"v7-BTCUSDT-1-{leg}0" for leg in "ESTC")
 
@@ -472,3 +475,162 @@ def test_a_fenced_executor_stops_without_another_word() -> None:
     assert world.exits
     assert world.venue.requests == []
     assert world.executor.state == "FENCED"
+
+
+def test_a_lost_user_stream_cancels_entries_and_reads_instead() -> None:
+    """A fill while it is down is found within seconds."""
+    world = a_world()
+    world.want()
+    world.feed(UserStreamDown(reason="reset"))
+    assert world.venue.orders[E0].state is OrderState.CANCELED
+    world = a_world()
+    world.want()
+    world.feed(*world.venue.fill(E0))
+    world.feed(UserStreamDown(reason="reset"))
+    world.venue.silent_stream = True
+    world.venue.fill(S0)
+    for _ in range(8):
+        world.price(50_000.0)
+        world.live(1_000)
+    assert finished(world) == ["SL"]
+    assert is_clean(world)
+
+
+@pytest.mark.parametrize(
+    ("client_order_id", "reason"), [("web_123", "MANUAL"), ("autoclose-1", "EMERGENCY"), ("ios_9", "MANUAL")]
+)
+def test_a_position_closed_by_somebody_else_ends_the_trade(client_order_id: str, reason: str) -> None:
+    """T37: a person in the web page, or the exchange itself; the stop is swept."""
+    world = a_world()
+    world.want()
+    world.feed(*world.venue.fill(E0))
+    world.venue.positions["BTCUSDT"] = 0
+    entry = world.venue.fills[-1]
+    fill = msgspec.structs.replace(
+        entry, venue_trade_id=999, venue_order_id=999, client_order_id=client_order_id, side=Side.SELL
+    )
+    order = msgspec.structs.replace(
+        world.venue.orders[E0], client_order_id=client_order_id, venue_order_id=999, side=Side.SELL
+    )
+    world.feed(FillReported(fill=fill, order=order))
+    assert finished(world) == [reason]
+    assert is_clean(world)
+
+
+def test_an_order_of_ours_that_the_journal_does_not_know_is_canceled() -> None:
+    """S3-9, orphan order: its trade is over, or never was."""
+    world = a_world()
+    world.venue.submit(entry_spec("v7", a_plan(trade_no=77)))
+    world.operator(Reconcile(request_id="r1"))
+    assert world.venue.orders["v7-BTCUSDT-4d-E0"].state is OrderState.CANCELED
+    body = json.loads(world.answers[-1].body_json)
+    assert [row["kind"] for row in body["differences"]] == ["orphan_order"]
+    assert body["unresolved"] == 0
+
+
+def test_a_strangers_order_is_reported_and_left() -> None:
+    """A person's order is a person's affair, unless set otherwise."""
+    world = a_world()
+    world.venue.submit(msgspec.structs.replace(entry_spec("v7", a_plan()), client_order_id="web_1"))
+    world.operator(Reconcile(request_id="r1"))
+    assert world.venue.orders["web_1"].state is OrderState.ACCEPTED
+    assert any("web_1" in alert.text for alert in world.alerts)
+
+
+def test_two_incarnations_of_the_executor_agree_on_the_next_trade_number() -> None:
+    """Promise 2: ids never repeat over a restart."""
+    world = a_world()
+    world.want()
+    world.live(5_200)
+    assert finished(world) == ["NO_FILL"]
+    world.symbols.clear()
+    world.boot()
+    world.ready()
+    world.symbol_epoch += 1
+    Trader(world)
+    world.want()
+    ids = [spec.client_order_id for spec in world.venue.requests]
+    assert ids == [S0, E0, "v7-BTCUSDT-2-S0", "v7-BTCUSDT-2-E0"]
+
+
+def test_a_new_executor_waits_out_the_fence_unless_its_predecessor_is_dead() -> None:
+    """Decision 5: W plus the clocks' uncertainty."""
+    world = World()
+    world.boot(predecessor_dead=False)
+    world.advance(1_199)
+    assert world.executor.state == "RECOVERING"
+    world.advance(2)
+    assert world.executor.state == "SERVING"
+    world.boot(predecessor_dead=True)
+    world.advance(2)
+    assert world.executor.state == "SERVING"
+
+
+def test_a_trade_that_never_began_is_buried_by_the_next_executor() -> None:
+    """Its commit failed but was durable; a newer trade of the symbol is the real one."""
+    world = a_world()
+    plan = a_plan(trade_no=1)
+    world.journal.records += [
+        TradeOpened(plan=plan, ts_ms=1),
+        OrderIntended(spec=entry_spec("v7", plan), ts_ms=1),
+        TradeOpened(plan=a_plan(trade_no=2), ts_ms=2),
+        OrderIntended(spec=entry_spec("v7", a_plan(trade_no=2)), ts_ms=2),
+    ]
+    world.symbols.clear()
+    world.boot()
+    world.ready()
+    world.live(20_000)
+    assert {record.trade_no: record.exit_reason for record in world.journal.of(TradeFinished)} == {
+        1: "NO_FILL",
+        2: "NO_FILL",
+    }
+    assert is_clean(world)
+
+
+def test_the_true_fill_behind_an_alignment_is_not_counted_on_top_of_it() -> None:
+    """A stranger traded unseen; the position was aligned; later the fill itself is read, also by the next executor."""
+    world = a_world()
+    world.venue.foreign_fill("BTCUSDT", Side.SELL, 30, 500_000)
+    true_fill = msgspec.structs.replace(
+        fill_of(world), venue_trade_id=4_711, client_order_id="web_1", side=Side.SELL, qty_lots=30
+    )
+    world.operator(Reconcile(request_id="r1"))
+    world.live(600)
+    assert world.executor.view()["positions"][0]["quantity"] == "-0.030"
+    world.venue.fills.append(true_fill)
+    world.operator(Reconcile(request_id="r2"))
+    assert world.executor.view()["positions"][0]["quantity"] == "-0.030"
+    world.symbols.clear()
+    world.boot()
+    world.ready()
+    world.advance(2_000)
+    assert world.executor.view()["positions"][0]["quantity"] == "-0.030"
+
+
+def fill_of(world: World) -> VenueFill:
+    """A fill of a moment ago."""
+    return VenueFill(
+        symbol="BTCUSDT",
+        venue_trade_id=1,
+        venue_order_id=999,
+        client_order_id="x",
+        side=Side.BUY,
+        qty_lots=1,
+        px_ticks=500_000,
+        fee=Decimal(0),
+        fee_asset="USDT",
+        realized_pnl=Decimal(0),
+        is_maker=True,
+        ts_ms=world.venue.now_ms,
+    )
+
+
+def test_a_paused_executor_with_a_trade_finds_out_within_a_second() -> None:
+    """It has nothing to say, and says it all the same: the journal answers that a newer one lives."""
+    world = a_world()
+    world.want()
+    world.journal.epoch = 99
+    sent = len(world.venue.requests)
+    world.advance(2_100)
+    assert world.executor.state == "FENCED"
+    assert len(world.venue.requests) == sent

@@ -208,3 +208,16 @@ def test_closes_that_arrive_together_may_come_in_any_order() -> None:
         results.append([held(of, k) for k in range(4)])
     for one, other in zip(*results, strict=True):
         pd.testing.assert_frame_equal(one, other)
+
+
+def test_candles_begun_in_the_middle_are_replaced_without_a_count() -> None:
+    """Minutes that start inside a longer candle make an incomplete one; that is no difference of feeds."""
+    tape = trades(4_000, 4)
+    minutes, threes = resampled(tape, Interval.M1), resampled(tape, Interval.M3)
+    of = board()
+    for open_ms in minutes.index[1:9]:
+        of.apply(candle_of(minutes.loc[open_ms], open_ms, Interval.M1))
+    for open_ms in threes.index[:3]:
+        of.apply(candle_of(threes.loc[open_ms], open_ms, Interval.M3))
+    assert of.counters()["candle_differences"] == 0
+    pd.testing.assert_frame_equal(held(of, 1), threes.iloc[:3], check_names=False, check_index_type=False)

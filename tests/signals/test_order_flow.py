@@ -122,13 +122,14 @@ def test_a_wall_is_five_times_the_mean_level_and_old_enough(build) -> None:
     assert (said["wall_near"], said["wall_side"], said["wall_level"]) == (True, "BID", 100.0)
 
 
-def test_a_wall_eaten_through_is_a_breakout(build) -> None:
-    """E1-6: more than 80 % gone and the price beyond it."""
+@pytest.mark.parametrize(("readings", "known"), [(45, True), (25, False)])
+def test_a_known_wall_eaten_through_is_a_breakout(build, readings: int, known: bool) -> None:
+    """E1-6: more than 80 % gone and the price beyond it; a wall is known after three seconds."""
     wall = [60.0, *[1.0] * 19]
     board = build.board()
     board.apply(build.trade(1, build.start_ms - 1, 100.0))
     flat = [1.0] * 20
-    books(build, board, [(flat, wall)] * 25)
+    books(build, board, [(flat, wall)] * readings)
     assert flow_of(board).fields["wall_absorbed"] is False
     now = board.now_ms
     board.apply(build.trade(2, now + 10, 100.1, 59.0))
@@ -136,7 +137,9 @@ def test_a_wall_eaten_through_is_a_breakout(build) -> None:
     above = build.depth(1_000, now + 100, build.ladder(100.1, -1, flat), build.ladder(100.2, 1, flat))
     board.apply(above)
     said = flow_of(board)
-    assert said.fields["wall_absorbed"] is True
+    assert said.fields["wall_absorbed"] is known
+    if not known:
+        return
     assert (said.label, said.direction) == ("BREAKOUT", Direction.LONG)
     assert said.strength >= 0.5
 
@@ -146,7 +149,7 @@ def test_a_wall_pulled_without_trades_through_it_is_no_breakout(build) -> None:
     board = build.board()
     board.apply(build.trade(1, build.start_ms - 1, 100.0))
     flat = [1.0] * 20
-    books(build, board, [(flat, [60.0, *[1.0] * 19])] * 25)
+    books(build, board, [(flat, [60.0, *[1.0] * 19])] * 45)
     books(build, board, [(flat, flat)], start=board.now_ms + 100)
     assert flow_of(board).fields["wall_absorbed"] is False
 

@@ -8,6 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from cli import sim
+from vortex.sim import runner
 from vortex.sim.runner import EXIT_BROKEN_PROMISE, Outcome
 
 pytestmark = pytest.mark.sim
@@ -32,7 +33,7 @@ def test_a_seed_is_printed_before_it_runs() -> None:
 
 def test_the_first_failure_gives_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """129 for a broken promise, with the seed and the command that repeats it."""
-    monkeypatch.setattr(sim, "run_seed", lambda seed, sink: outcome(seed, EXIT_BROKEN_PROMISE if seed == 3 else 0))
+    monkeypatch.setattr(runner, "run_seed", lambda seed, sink: outcome(seed, EXIT_BROKEN_PROMISE if seed == 3 else 0))
     result = CliRunner().invoke(app, ["--seeds", "1..4"])
     assert result.exit_code == EXIT_BROKEN_PROMISE
     assert "SEED=3 broken promise" in result.output
@@ -41,7 +42,7 @@ def test_the_first_failure_gives_the_exit_code(monkeypatch: pytest.MonkeyPatch) 
 
 def test_json_is_one_object_per_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing else is printed, so that it can be piped."""
-    monkeypatch.setattr(sim, "run_seed", lambda seed, sink: outcome(seed))
+    monkeypatch.setattr(runner, "run_seed", lambda seed, sink: outcome(seed))
     result = CliRunner().invoke(app, ["--seeds", "1..3", "--json"])
     rows = [json.loads(line) for line in result.output.splitlines()]
     assert [row["seed"] for row in rows] == [1, 2, 3]

@@ -1,9 +1,10 @@
-"""The oracle is awake: two deliberate defects are caught, by the promise they break, within a few seeds."""
+"""The oracle is awake: deliberate defects are caught within a few seeds."""
 
 import pytest
 
+from vortex.sim.faults import Swarm
 from vortex.sim.house import Mutant
-from vortex.sim.runner import EXIT_BROKEN_PROMISE, Outcome, Run
+from vortex.sim.runner import EXIT_BROKEN_PROMISE, EXIT_CRASH, Outcome, Run
 
 pytestmark = pytest.mark.sim
 
@@ -27,3 +28,10 @@ def test_an_executor_without_a_gate_is_caught() -> None:
 def test_a_shell_that_sends_before_it_commits_is_caught() -> None:
     """Journal after wire leaves orders that a reborn executor would not know."""
     assert "promise 1" in first_caught(Mutant(journal_after_wire=True)).message
+
+
+def test_a_journal_that_admits_old_epochs_is_caught() -> None:
+    """Without the fence a woken zombie and its successor both write, and both send."""
+    swarm = Swarm(pause_per_10k=40, zombie_percent=90)
+    outcomes = [Run(seed, swarm=swarm, mutant=Mutant(no_fence=True)).judge() for seed in range(1, 4)]
+    assert all(outcome.exit_code in (EXIT_BROKEN_PROMISE, EXIT_CRASH) for outcome in outcomes)

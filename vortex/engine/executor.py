@@ -38,11 +38,11 @@ from vortex.domain.outcomes import (
     UserStreamUp,
     VenueOutcome,
 )
-from vortex.domain.reasons import ExitReason
 from vortex.domain.records import ClosedTrade, JournalSnapshot
 from vortex.engine.accounts import Accounts
 from vortex.engine.answers import Answers
 from vortex.engine.desk import Desk
+from vortex.engine.duties import Duties
 from vortex.engine.entries import Doors, Entries
 from vortex.engine.executor_view import answer_key, as_event, order_row, position_row
 from vortex.engine.flattening import Flattening
@@ -127,13 +127,24 @@ class ExecutorEngine:
             self._reconciler,
             self._doors,
         )
+        self._duties = Duties(
+            self._desk,
+            self._ledger,
+            self._orders,
+            self._trades,
+            self._accounts,
+            self._protection,
+            self._reconciler,
+            self._doors,
+        )
         self._stream_losses = 0
 
     def _first_fills_ms(self, journal: JournalSnapshot) -> int:
         """From when on fills are news: what came before the journal's last one is counted, or is another's history."""
         opened = [row.opened_ms - self._settings.clock_uncertainty_ms for row in journal.trades]
         if not journal.last_fill_ms:
-            return min(self._desk.stamp_ms(), *opened) if opened else self._desk.stamp_ms()
+            first = self._desk.stamp_ms() - FILLS_OVERLAP_MS
+            return min(first, *opened) if opened else first
         if not journal.recent_fill_ids:
             return journal.last_fill_ms + 1
         return (
@@ -152,9 +163,10 @@ class ExecutorEngine:
         for symbol in self._symbols:
             self._desk.tell_symbol(symbol, ExecutorUp(epoch=self._desk.epoch))
         self._trades.bury_phantoms()
+        if not self._predecessor_dead:
+            self._reconciler.begin(Round("early look", ""))  # the guard must not take a living stop for a missing one
         self._desk.set_timer("open", 1 if self._predecessor_dead else wait)
-        self._desk.set_timer("reconcile", self._settings.reconcile_every_ms)
-        self._desk.set_timer("account", self._settings.account_every_ms)
+        self._duties.begin()
         for order in self._orders.orders.values():
             if order.unsettled:
                 self._desk.set_timer(f"ask/{order.spec.client_order_id}", wait)
@@ -239,6 +251,8 @@ class ExecutorEngine:
             case UserStreamDown(reason=reason):
                 self._doors.user_stream_up = False
                 self._stream_losses += 1
+                self._entries.cancel_entries("user stream down")
+                self._duties.go_blind()
                 self._desk.alert("warning", f"user stream down: {reason}")
             case AccountReported():
                 self._account(event)
@@ -278,37 +292,14 @@ class ExecutorEngine:
             self._protection.timer,
             self._reconciler.timer,
             self._flattening.timer,
+            self._duties.timer,
         )
         if any(part(key) for part in parts):
             return
-        kind, _, rest = key.partition("/")
-        match kind:
-            case "open":
-                self._reconciler.begin(Round("start", "", then=lambda _: self._open_doors()))
-            case "reconcile":
-                self._reconciler.begin(Round("timer", ""))
-                self._desk.set_timer("reconcile", self._settings.reconcile_every_ms)
-            case "account":
-                self._accounts.ask()
-                sample = self._desk.api.sample(self._desk.mono_ns, self._desk.now_ms)
-                self._desk.emit(TellBreaker(event=sample))
-                self._desk.set_timer("account", self._settings.account_every_ms)
-            case "hold":
-                if self._trades.position(rest) != 0:
-                    self._desk.alert("warning", f"{rest}: held past its limit, closing at market")
-                    self._protection.close(rest, ExitReason.TIMEOUT)
-                    self._desk.set_timer(key, self._settings.hold_orphan_grace_ms)
-            case "orphan":
-                self._finish_orphan(rest)
-            case _:
-                self._desk.audit("timer.unknown", key=key)
-
-    def _finish_orphan(self, symbol: str) -> None:
-        """A flat trade that its symbol has not finished: finish it by what its fills say."""
-        book = self._trades.open.get(symbol)
-        if book is not None and not book.finishing and self._trades.is_flat(symbol):
-            self._trades.finish(symbol, self._trades.natural_reason(symbol))
-            self._trades.resync(symbol)
+        if key == "open":
+            self._reconciler.begin(Round("start", "", then=lambda _: self._open_doors()))
+        else:
+            self._desk.audit("timer.unknown", key=key)
 
     def _open_doors(self) -> None:
         """The first comparison is done: serve."""

@@ -36,7 +36,10 @@ class Ledger:
         self._backlog: list[tuple[int, Record]] = []
         self._retrying = 0
         self._facts: list[Record] = []
+        self._unprobed: list[Callable[[], None]] = []
+        self._probing: list[Callable[[], None]] = []
         self._after_backlog: list[Callable[[], None]] = []
+        self._written_ns = 0
         self._changed_in: dict[str, int] = {}
         self.fenced = False
         self.available = True
@@ -45,6 +48,10 @@ class Ledger:
     def backlog(self) -> int:
         """Records that are not durable yet and should be."""
         return len(self._backlog)
+
+    def quiet_ns(self) -> int:
+        """How long ago the last batch was written."""
+        return self._desk.mono_ns - self._written_ns
 
     def record(self, *records: Record) -> None:
         """Note facts that nobody waits for; those of one event become one batch, all or nothing."""
@@ -82,8 +89,7 @@ class Ledger:
         """Write an intent to reduce risk; `then` when it is durable, or when waiting would be the greater risk."""
         self.flush()
         if not self.available:
-            self._keep(records)
-            then()
+            self._probe(records, then)
             return
         batch = _Batch(records, then, patient=False)
         number = self._write(batch)
@@ -98,6 +104,7 @@ class Ledger:
             self._desk.cancel_timer(f"patience/{event.batch}")
         if event.batch == self._retrying:
             self._retrying = 0
+            self._run_probing()
             self.available = not self._backlog
             if self._backlog:
                 self._retry()
@@ -132,6 +139,7 @@ class Ledger:
                 batch.then()
         if event.batch == self._retrying or not self._retrying:
             self._retrying = 0
+            self._run_probing()
             self._desk.set_timer(RETRY_KEY, self._desk.settings.journal_retry_ms)
 
     def timer(self, key: str) -> bool:
@@ -141,7 +149,12 @@ class Ledger:
             return True
         if not key.startswith("patience/"):
             return False
-        batch = self._waiting.get(int(key.split("/")[1]))
+        number = int(key.split("/")[1])
+        if number == self._retrying:
+            self._probing += self._unprobed
+            self._unprobed = []
+            self._run_probing()
+        batch = self._waiting.get(number)
         if batch is not None and batch.then is not None:
             then, batch.then = batch.then, None
             self._desk.audit("journal.slow")
@@ -155,8 +168,26 @@ class Ledger:
             self.available = True
             self._run_waiting()
             return
+        self._probing += self._unprobed
+        self._unprobed = []
         records, self._backlog = tuple(record for _, record in self._backlog), []
         self._retrying = self._write(_Batch(records))
+
+    def _probe(self, records: tuple[Record, ...], then: Callable[[], None]) -> None:
+        """The journal was away; try once more before a reduction leaves without it.
+
+        If it is back by now it takes the intent, or says that a newer executor lives: one that was paused for long
+        must not reduce what its successor has built.
+        """
+        self._keep(records)
+        self._unprobed.append(then)
+        self._retry()
+        self._desk.set_timer(f"patience/{self._retrying}", self._desk.settings.journal_patience_ms)
+
+    def _run_probing(self) -> None:
+        probing, self._probing = self._probing, []
+        for then in probing:
+            then()
 
     def _run_waiting(self) -> None:
         waiting, self._after_backlog = self._after_backlog, []
@@ -167,6 +198,7 @@ class Ledger:
         number = self._next
         self._next += 1
         self._waiting[number] = batch
+        self._written_ns = self._desk.mono_ns
         for record in batch.records:
             if isinstance(record, OrderChanged):
                 self._changed_in[record.client_order_id] = number

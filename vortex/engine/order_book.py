@@ -34,7 +34,7 @@ ENDED_KEPT_MAX = 2_000
 """Ended orders stay for a while, because late news of them still arrives."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Order:
     """One order of ours with its bookkeeping. Times on the monotonic clock, in ns; 0 means never."""
 
@@ -94,6 +94,8 @@ class OrderBook:
     orders: dict[str, Order] = field(default_factory=dict)
     illegal: Counter[str] = field(default_factory=Counter)
     resurrected: int = 0
+    _by_trade: dict[tuple[str, int], list[Order]] = field(default_factory=dict)
+    _alive: dict[str, Order] = field(default_factory=dict)
     _by_venue_id: dict[tuple[str, int], str] = field(default_factory=dict)
 
     # --- reading ---
@@ -111,11 +113,11 @@ class OrderBook:
 
     def of_trade(self, symbol: str, trade_no: int) -> list[Order]:
         """Orders of one trade, oldest first."""
-        return [o for o in self.orders.values() if o.spec.symbol == symbol and o.spec.trade_no == trade_no]
+        return list(self._by_trade.get((symbol, trade_no), ()))
 
     def open_of(self, symbol: str) -> list[Order]:
         """Orders of a symbol that have not ended; an empty symbol means all."""
-        return [o for o in self.orders.values() if not o.state.is_terminal and symbol in ("", o.spec.symbol)]
+        return [order for order in self._alive.values() if symbol in ("", order.spec.symbol)]
 
     def attempts(self, symbol: str, trade_no: int, leg: Leg) -> int:
         """How many orders of a leg there have been."""
@@ -127,7 +129,7 @@ class OrderBook:
         """Register an order that is about to be journaled."""
         assert spec.client_order_id not in self.orders, f"{spec.client_order_id} exists"
         order = Order(new_order(spec), self.desk.mono_ns)
-        self.orders[spec.client_order_id] = order
+        self._enroll(order)
         self._forget_old()
         return order
 
@@ -146,7 +148,7 @@ class OrderBook:
             cancel_wanted=row.state is OrderState.PENDING_CANCEL,
         )
         order = Order(revived_order(row.state, facts), 0)
-        self.orders[row.spec.client_order_id] = order
+        self._enroll(order)
         self._index(order)
         if order.state is OrderState.IN_DOUBT:
             order.doubted_ns = self.desk.mono_ns
@@ -155,14 +157,37 @@ class OrderBook:
     def recount(self, order: Order, fill: VenueFill) -> None:
         """Count a journaled fill while reviving, without announcing it."""
         order.machine.handle(FillSeen(fill))
+        self._count_alive(order)
+
+    def _enroll(self, order: Order) -> None:
+        spec = order.spec
+        self.orders[spec.client_order_id] = order
+        self._by_trade.setdefault((spec.symbol, spec.trade_no), []).append(order)
+        self._count_alive(order)
+
+    def _count_alive(self, order: Order) -> None:
+        if order.state.is_terminal:
+            self._alive.pop(order.spec.client_order_id, None)
+        else:
+            self._alive[order.spec.client_order_id] = order
+
+    def _forget(self, order: Order) -> None:
+        spec, facts = order.spec, order.facts
+        del self.orders[spec.client_order_id]
+        self.ledger.forget_order(spec.client_order_id)
+        for number in (facts.venue_order_id, facts.child_order_id):
+            self._by_venue_id.pop((spec.symbol, number), None)
+        siblings = self._by_trade[(spec.symbol, spec.trade_no)]
+        siblings.remove(order)
+        if not siblings:
+            del self._by_trade[(spec.symbol, spec.trade_no)]
 
     def _forget_old(self) -> None:
         if len(self.orders) <= ENDED_KEPT_MAX:
             return
-        for key, order in list(self.orders.items()):
+        for order in self.orders.values():
             if order.state.is_terminal and not order.notices_to and not order.facts.fills_missing:
-                del self.orders[key]
-                self.ledger.forget_order(key)
+                self._forget(order)
                 return
 
     def _index(self, order: Order) -> None:
@@ -192,6 +217,7 @@ class OrderBook:
             self.desk.audit("order.refused_transition", client_order_id=order.spec.client_order_id, what=str(err))
             return
         order.touched_ns = self.desk.mono_ns
+        self._count_alive(order)
         if before.is_terminal and not order.state.is_terminal:
             self.resurrected += 1
             self.desk.alert("error", f"{order.spec.client_order_id} lives although it was {before.value}")

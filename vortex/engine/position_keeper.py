@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from dataclasses import dataclass
+from typing import Any
 
 from vortex.domain.effects import Audit, Effect, TellExecutor
 from vortex.domain.events import OpenTrade
@@ -118,7 +119,7 @@ class PositionKeeper:
             return EntryTimedOut()
         return None
 
-    def view(self) -> dict[str, object] | None:
+    def view(self) -> dict[str, Any] | None:
         """For the status screen; None without a trade."""
         if self._machine is None:
             return None

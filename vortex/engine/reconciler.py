@@ -8,8 +8,10 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from vortex.domain.effects import Answer, SendCancel, TakeSnapshot
+from vortex.domain.events import PositionReconciled
 from vortex.domain.orders import OrderState, VenueOrder
 from vortex.domain.outcomes import SnapshotFailed, SnapshotTaken
 from vortex.domain.reasons import ExitReason
@@ -107,7 +109,7 @@ class Reconciler:
         round_ = self._rounds.pop(snapshot.token, None)
         if round_ is None:
             return
-        found = diff(self._ours(), snapshot, self._desk.settings.recent_ms * MS)
+        found = diff(self._ours(snapshot.orders), snapshot, self._desk.settings.recent_ms * MS)
         resolutions = [self._resolve(difference, snapshot.asked_mono_ns) for difference in found]
         if not round_.dry_run:
             self._apply_descriptions(snapshot)
@@ -124,8 +126,11 @@ class Reconciler:
 
     # --- our side ---
 
-    def _ours(self) -> Ours:
-        orders = {key: self._our_order(key) for key in self._orders.orders}
+    def _ours(self, listed: tuple[VenueOrder, ...]) -> Ours:
+        """Our open orders, and those that the exchange lists."""
+        keys = {order.spec.client_order_id: None for order in self._orders.open_of("")}
+        keys |= {order.client_order_id: None for order in listed if order.client_order_id in self._orders.orders}
+        orders = {key: self._our_order(key) for key in keys}
         return Ours(
             orders=orders,
             positions={symbol: self._trades.position(symbol) for symbol in self._trades.open},
@@ -168,7 +173,7 @@ class Reconciler:
         difference, symbol = resolution.difference, resolution.difference.symbol
         match resolution.action:
             case Action.CANCEL_ORDER:
-                self._cancel(difference.key, snapshot.orders)
+                self._cancel(resolution, snapshot.orders)
             case Action.REPORT_ORDER:
                 self._desk.alert("warning", f"{symbol}: an order that is not ours is open: {difference.key}")
             case Action.ASK_ORDER:
@@ -186,18 +191,18 @@ class Reconciler:
             case Action.RECORD_FILL | Action.TAKE_THEIR_WORD | Action.GUARD_POSITION:
                 self._desk.touch(symbol)
 
-    def _cancel(self, client_order_id: str, listed: tuple[VenueOrder, ...]) -> None:
-        order = self._orders.get(client_order_id)
-        if order is not None:
+    def _cancel(self, resolution: Resolution, listed: tuple[VenueOrder, ...]) -> None:
+        """An order that should not be there. One that we do not know, or that is over in our books, is canceled under
+        a commit of this epoch only: for an executor that was replaced it would be the order of its successor."""
+        key = resolution.difference.key
+        order = self._orders.get(key)
+        if order is not None and not order.state.is_terminal:
             self._orders.cancel(order, "reconciliation")
             return
-        if not self._ledger.available:
-            return  # without the journal nobody knows that it is not the order of a newer executor
         for described in listed:
-            if described.client_order_id == client_order_id:
-                self._desk.emit(
-                    SendCancel(client_order_id=client_order_id, symbol=described.symbol, is_algo=described.is_algo)
-                )
+            if described.client_order_id == key:
+                cancel = SendCancel(client_order_id=key, symbol=described.symbol, is_algo=described.is_algo)
+                self._ledger.require((_record(resolution, self._desk.now_ms),), partial(self._desk.emit, cancel))
 
     def _ask_unsettled(self, symbol: str) -> None:
         """A difference in quantity is most often a fill that we missed: ask for every order that may have had one."""
@@ -207,6 +212,11 @@ class Reconciler:
 
     def adopt(self, symbol: str, snapshot: SnapshotTaken) -> None:
         """Set our position to the exchange's, as a fill of its own."""
+        if symbol not in self._desk.instruments:
+            self._desk.alert(
+                "critical", f"{symbol}: a position in an instrument that we do not know; see to it by hand"
+            )
+            return
         theirs = next((p for p in snapshot.positions if p.symbol == symbol), None)
         lots = 0 if theirs is None else theirs.qty_lots
         if lots == self._trades.position(symbol):
@@ -216,6 +226,7 @@ class Reconciler:
         if theirs is not None and theirs.entry_px > 0:
             px_ticks = int((theirs.entry_px / self._desk.instrument(symbol).tick_size).to_integral_value())
         self._trades.align(symbol, lots, px_ticks, snapshot.taken_ms)
+        self._desk.tell_symbol(symbol, PositionReconciled(symbol=symbol, qty_lots=lots))
         self._desk.alert("error", f"{symbol}: position taken over from the exchange: {lots} lots")
 
     # --- outcome ---

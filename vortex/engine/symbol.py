@@ -57,8 +57,6 @@ class Board(Protocol):
     def score(self) -> float: ...
     @property
     def last_px(self) -> float: ...
-    @property
-    def previous_px(self) -> float: ...
 
 
 Decide = Callable[[DecisionContext, int], Decision]
@@ -93,7 +91,7 @@ class SymbolEngine:
         self._seen_any = False
         self._pause_until_ns = 0
         self._gap_until_ns = 0
-        self._trail_from_ms = 0
+        self._px = 0.0
         self._last: Decision | None = None
         self.refusals: Counter[str] = Counter()
 
@@ -134,6 +132,8 @@ class SymbolEngine:
     def on_feed(self, up: bool) -> list[Effect]:
         """The feed is trusted (connected, complete, warm) or is not."""
         self._trusted = up
+        if not up:
+            self._px = 0.0
         return []
 
     def on_timer(self, event: TimerFired) -> list[Effect]:
@@ -226,7 +226,7 @@ class SymbolEngine:
     def _on_price(self, event: Trade) -> list[Effect]:
         """Trailing (S3-3) and price gaps (EM-3)."""
         effects: list[Effect] = []
-        if self._jumped():
+        if self._jumped(event.px):
             self._gap_until_ns = self._clock.mono() + self._settings.price_gap_pause_ms * MS
             effects.append(Alert(level="warning", text=f"{self._symbol}: the price jumped to {event.px}"))
             effects += self._keeper.handle(Resumed())
@@ -238,9 +238,10 @@ class SymbolEngine:
                 effects += self._keeper.handle(PriceMoved(ticks, now))
         return effects
 
-    def _jumped(self) -> bool:
-        before, now = self._board.previous_px, self._board.last_px
-        return before > 0 and abs(now - before) * 100 > self._settings.price_gap_pct * before
+    def _jumped(self, px: float) -> bool:
+        """Between two trades in a row; a repaired gap in the feed is no jump."""
+        before, self._px = self._px, px
+        return before > 0 and abs(px - before) * 100 > self._settings.price_gap_pct * before
 
     def _watch_feed(self) -> list[Effect]:
         """EM-1: blind for too long with something at stake."""
@@ -312,8 +313,26 @@ class SymbolEngine:
             "decision": {"score": self._board.score, **_decision_row(self._last)},
             "refusals": dict(sorted(self.refusals.items())),
             "refused_transitions": dict(sorted(self._keeper.refused.items())),
-            "position": self._keeper.view(),
+            "position": self._position_row(),
         }
+
+    def _position_row(self) -> dict[str, Any] | None:
+        """The keeper's view, with prices, quantity and running profit in quote units."""
+        row, instrument = self._keeper.view(), self._instrument
+        if row is None or instrument is None:
+            return row
+        prices = {
+            name: float(instrument.price(ticks))
+            for name, ticks in (
+                ("entry_px", row["entry_ticks"]),
+                ("stop_px", row["stop_ticks"]),
+                ("target_px", row["target_ticks"]),
+            )
+            if isinstance(ticks, int)
+        }
+        quantity = float(instrument.quantity(row["lots"]))
+        running = (self._board.last_px - prices["entry_px"]) * quantity if "entry_px" in prices else 0.0
+        return {**row, **prices, "quantity": quantity, "pnl": running}
 
 
 def standard_symbol(

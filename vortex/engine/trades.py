@@ -22,6 +22,8 @@ from vortex.execution.earnings import earned, fee_cash
 from vortex.execution.order_events import FillSeen
 from vortex.execution.position import Position, exit_reason, of_trade
 
+ALIGN_UNIT = 1_000
+"""An alignment's number is minus (its time in ms times this, plus the last digits of the position)."""
 SEEN_MAX = 20_000
 """Fill numbers remembered per symbol: days of trading, far more than any answer of the exchange goes back."""
 
@@ -55,6 +57,7 @@ class Trades:
         self._stale_views: dict[str, None] = {}
         self.moved_ns: dict[str, int] = {}
         self._seen: dict[str, dict[int, None]] = {}
+        self._aligned_ms: dict[str, int] = {}
         self._phantoms: list[JournalTrade] = []
 
     # --- reading ---
@@ -104,6 +107,7 @@ class Trades:
         self.next_trade_no = {symbol: number + 1 for symbol, number in journal.last_trade_no.items()}
         for symbol, ids in journal.recent_fill_ids.items():
             self._seen.setdefault(symbol, {}).update(dict.fromkeys(ids))
+            self._remember_alignments(symbol, ids)
         for row in self._real_trades(journal):
             symbol = row.plan.symbol
             book = OpenBook(row.plan, row.opened_ms, adopted=row.adopted)
@@ -112,6 +116,7 @@ class Trades:
             revived = {order.spec.client_order_id: self._orders.revive(order) for order in row.orders}
             for fill in row.fills:
                 self._seen.setdefault(symbol, {})[fill.venue_trade_id] = None
+                self._remember_alignments(symbol, (fill.venue_trade_id,))
                 book.fills.append((fill, self._fee(fill)))
                 order = revived.get(fill.client_order_id)
                 if order is not None:
@@ -124,6 +129,12 @@ class Trades:
                 self._watch_hold(book, self._desk.now_ms - book.fills[0][0].ts_ms)
         for leftover in journal.leftover_orders:
             self._orders.revive(leftover, leftover=True).notices_to = False
+
+    def _remember_alignments(self, symbol: str, ids: tuple[int, ...]) -> None:
+        """Numbers that we have given say when they aligned the position."""
+        for number in ids:
+            if number < 0:
+                self._aligned_ms[symbol] = max(self._aligned_ms.get(symbol, 0), -number // ALIGN_UNIT)
 
     def _real_trades(self, journal: JournalSnapshot) -> list[JournalTrade]:
         """One trade per symbol is the law; an older unfilled one was given up when the journal did not answer."""
@@ -162,6 +173,9 @@ class Trades:
         if len(seen) > SEEN_MAX:
             del seen[next(iter(seen))]
         order = self._orders.find(fill.symbol, fill.client_order_id, fill.venue_order_id)
+        if fill.venue_trade_id > 0 and fill.ts_ms <= self._aligned_ms.get(fill.symbol, 0):
+            self._note_covered(fill, order)
+            return False
         book = self.open.get(fill.symbol)
         records: list[Record] = []
         if book is None:
@@ -191,10 +205,11 @@ class Trades:
         """
         delta = theirs_lots - self.position(symbol)
         assert delta != 0, "nothing to align"
+        self._aligned_ms[symbol] = ts_ms
         self.take_fill(
             VenueFill(
                 symbol=symbol,
-                venue_trade_id=-(ts_ms * 1_000 + abs(theirs_lots) % 1_000),
+                venue_trade_id=-(ts_ms * ALIGN_UNIT + abs(theirs_lots) % ALIGN_UNIT),
                 venue_order_id=0,
                 client_order_id="reconciled",
                 side=Side.BUY if delta > 0 else Side.SELL,
@@ -207,6 +222,15 @@ class Trades:
                 ts_ms=ts_ms,
             )
         )
+
+    def _note_covered(self, fill: VenueFill, order: Order | None) -> None:
+        """A fill of before an alignment is in the aligned position already; only its order learns of it."""
+        self._desk.audit("fill.covered", symbol=fill.symbol, client_order_id=fill.client_order_id)
+        if order is not None:
+            told, order.notices_to = order.notices_to, False
+            self._orders.apply(order, FillSeen(fill))
+            order.notices_to = told
+            self.resync(fill.symbol)
 
     def _watch_hold(self, book: OpenBook, held_ms: int = 0) -> None:
         """The executor's own limit of the holding time, a little after the symbol's (S3-4)."""

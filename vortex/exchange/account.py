@@ -118,6 +118,7 @@ class Account:
     fills: deque[Fill] = field(default_factory=lambda: deque(maxlen=HISTORY_MAX))
     income: deque[Income] = field(default_factory=lambda: deque(maxlen=HISTORY_MAX))
     amendments: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=HISTORY_MAX))
+    margin_moves: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=HISTORY_MAX))
     countdowns: dict[str, int] = field(default_factory=dict)
     maker_rate: int = MAKER_RATE
     taker_rate: int = TAKER_RATE

@@ -5,6 +5,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote, urlencode
 
 from vortex.exchange.refusal import Refusal
 
@@ -48,17 +49,31 @@ def find_key(keys: Mapping[str, ApiKey], sent: str | None) -> ApiKey:
     return found
 
 
+def _same(expected: str, sent: str) -> bool:
+    """Hex in any case; bytes, because text outside ASCII cannot be compared in constant time."""
+    return hmac.compare_digest(expected.encode(), sent.lower().encode("utf-8", "replace"))
+
+
 def check_signature(key: ApiKey, raw_query: bytes, raw_body: bytes, sent: str) -> None:
     """Query then body as sent, without the signature and without a joint; -1022 otherwise."""
     expected = sign(key.secret, unsigned(raw_query) + unsigned(raw_body))
-    if not hmac.compare_digest(expected, sent.lower()):
+    if not _same(expected, sent):
         raise Refusal(-1022)
 
 
 def check_signed_params(key: ApiKey, params: Mapping[str, str]) -> None:
-    """The WebSocket API's form: parameters sorted by name, joined, without the signature."""
-    named = "&".join(f"{name}={params[name]}" for name in sorted(params) if name != "signature")
-    if not hmac.compare_digest(sign(key.secret, named.encode()), params.get("signature", "").lower()):
+    """The WebSocket API's form: parameters sorted by name, joined, without the signature.
+
+    Some clients sign the values as they are, others percent-encoded; both are let in (6).
+    """
+    named = [(name, params[name]) for name in sorted(params) if name != "signature"]
+    sent = params.get("signature", "")
+    spellings = (
+        "&".join(f"{name}={value}" for name, value in named),
+        urlencode(named),
+        urlencode(named, quote_via=quote),
+    )
+    if not any(_same(sign(key.secret, each.encode()), sent) for each in spellings):
         raise Refusal(-1022)
 
 

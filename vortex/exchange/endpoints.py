@@ -8,6 +8,7 @@ from vortex.exchange.account import Account
 from vortex.exchange.params import Params
 from vortex.exchange.rest_account import AccountDesk
 from vortex.exchange.rest_market import MarketData
+from vortex.exchange.rest_reference import Reference
 from vortex.exchange.rest_statistics import Statistics
 from vortex.exchange.rest_trade import Trading
 
@@ -63,10 +64,16 @@ def _act(weight: int, answer: AccountHandler, orders: tuple[int, int] = (0, 0), 
 
 
 def table(
-    market: MarketData, statistics: Statistics, trading: Trading, account: AccountDesk
+    market: MarketData, reference: Reference, statistics: Statistics, trading: Trading, account: AccountDesk
 ) -> dict[tuple[str, str], Endpoint]:
     """Every endpoint by (method, path)."""
-    return {**_market(market), **_statistics(statistics), **_orders(trading), **_account(account)}
+    return {
+        **_market(market),
+        **_reference(reference),
+        **_statistics(statistics),
+        **_orders(trading),
+        **_account(account),
+    }
 
 
 def _market(market: MarketData) -> dict[tuple[str, str], Endpoint]:
@@ -94,6 +101,20 @@ def _market(market: MarketData) -> dict[tuple[str, str], Endpoint]:
         "/fapi/v1/ticker/price": _public(_one_or_all(1, 2), market.ticker_price),
         "/fapi/v2/ticker/price": _public(_one_or_all(1, 2), market.ticker_price),
         "/fapi/v1/ticker/bookTicker": _public(_one_or_all(2, 5), market.ticker_book),
+    }
+    return {("GET", path): endpoint for path, endpoint in rows.items()}
+
+
+def _reference(reference: Reference) -> dict[tuple[str, str], Endpoint]:
+    rows: dict[str, Endpoint] = {
+        "/fapi/v1/constituents": _public(_fixed(2), reference.constituents),
+        "/fapi/v1/insuranceBalance": _public(_fixed(1), reference.insurance_balance),
+        "/fapi/v1/symbolAdlRisk": _public(_fixed(1), reference.adl_risk),
+        "/fapi/v1/assetIndex": _public(_one_or_all(1, 10), reference.asset_index),
+        "/fapi/v1/indexInfo": _public(_fixed(1), reference.composite_indexes),
+        "/fapi/v1/tradingSchedule": _public(_fixed(5), reference.trading_schedule),
+        "/futures/data/delivery-price": _public(_fixed(0), reference.delivery_prices, "statistics"),
+        "/futures/data/basis": _public(_fixed(0), reference.basis, "statistics"),
     }
     return {("GET", path): endpoint for path, endpoint in rows.items()}
 
@@ -157,6 +178,7 @@ def _account(desk: AccountDesk) -> dict[tuple[str, str], Endpoint]:
         ("POST", "/fapi/v1/leverage"): _act(1, desk.set_leverage),
         ("POST", "/fapi/v1/marginType"): _act(1, desk.set_margin_type),
         ("POST", "/fapi/v1/positionMargin"): _act(1, desk.set_position_margin),
+        ("GET", "/fapi/v1/positionMargin/history"): _read(1, desk.position_margin_history),
         ("GET", "/fapi/v1/positionSide/dual"): _read(30, desk.position_mode),
         ("POST", "/fapi/v1/positionSide/dual"): _act(1, desk.set_position_mode),
         ("GET", "/fapi/v1/multiAssetsMargin"): _read(30, desk.multi_assets),

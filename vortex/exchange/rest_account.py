@@ -12,7 +12,7 @@ from vortex.exchange.events import (
     position_row,
 )
 from vortex.exchange.floor import Floor
-from vortex.exchange.instruments import QUOTE_SCALE, Instrument
+from vortex.exchange.instruments import QUOTE_SCALE, Instrument, money_text
 from vortex.exchange.listen_keys import ListenKeys
 from vortex.exchange.margin import Summary, SymbolMargin, summarize, symbol_margin
 from vortex.exchange.params import Params, flag, limit, number, optional, required, whole, window
@@ -219,6 +219,17 @@ class AccountDesk:
                 raise Refusal(-4051)
         position.isolated_wallet += units if kind == 1 else -units
         now = self._floor.now_ms
+        account.margin_moves.append(
+            {
+                "symbol": instrument.symbol,
+                "type": kind,
+                "deltaType": "USER_ADJUST",
+                "amount": money_text(units),
+                "asset": "USDT",
+                "time": now,
+                "positionSide": position.side,
+            }
+        )
         rows = [position_row(account, position, mark)]
         self._floor.tell(account.name, account_update("MARGIN_TRANSFER", now, [balance_row(account, "USDT", 0)], rows))
         return {
@@ -227,6 +238,22 @@ class AccountDesk:
             "msg": "Successfully modify position margin.",
             "type": kind,
         }
+
+    def position_margin_history(self, account: Account, params: Params) -> list[Body]:
+        """Every move of isolated margin, oldest first."""
+        symbol = instrument_of(self._floor.instruments, params).symbol
+        kind = whole(params, "type")
+        start, end = window(params)
+        wanted = limit(params, 500, 1000)
+        rows = [
+            row
+            for row in account.margin_moves
+            if row["symbol"] == symbol
+            and kind in (None, row["type"])
+            and (start is None or int(str(row["time"])) >= start)
+            and (end is None or int(str(row["time"])) <= end)
+        ]
+        return rows[-wanted:]
 
     def position_mode(self, account: Account, _params: Params) -> Body:
         return {"dualSidePosition": account.hedge_mode}

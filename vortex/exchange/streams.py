@@ -8,7 +8,8 @@ from vortex.exchange.candles import INTERVALS_MS
 
 PUBLIC, MARKET, PRIVATE = "public", "market", "private"
 
-_DEPTH = re.compile(r"depth(5|10|20)?(?:@(0|100|250|500)ms)?")
+_DEPTH = re.compile(r"(?:depth(5|10|20)?|rpiDepth)(?:@(0|100|250|500)ms)?")
+"""Nobody posts RPI orders here, so the book that shows them is the book."""
 _MARK = re.compile(r"markPrice(@1s)?")
 _KLINE = re.compile(r"kline_(\w+)")
 _ALL: Mapping[str, tuple[str, str, int]] = {

@@ -53,6 +53,7 @@ from vortex.exchange.publisher import Publisher
 from vortex.exchange.refusal import Refusal
 from vortex.exchange.rest_account import AccountDesk
 from vortex.exchange.rest_market import MarketData
+from vortex.exchange.rest_reference import Reference
 from vortex.exchange.rest_statistics import Statistics
 from vortex.exchange.rest_trade import Trading
 from vortex.exchange.settlement import Settlement
@@ -94,7 +95,7 @@ class Venue:
         market = MarketData(self.floor)
         trading = Trading(self.floor, self.desk, self.algos)
         account = AccountDesk(self.floor, self.listen_keys)
-        self.gate = Gate(self.floor, table(market, Statistics(self.floor), trading, account))
+        self.gate = Gate(self.floor, table(market, Reference(self.floor), Statistics(self.floor), trading, account))
         self._impulse = impulse
 
     # --- opening --------------------------------------------------------------------------------------------

@@ -50,6 +50,8 @@ CLOSED_BY: dict[ExitReason, PositionState] = {
     ExitReason.NO_FILL: PositionState.NO_FILL,
 }
 OVER = frozenset(CLOSED_BY.values())
+FORCED_PREFIXES = ("autoclose", "adl_autoclose", "settlement_autoclose")
+"""Orders that the exchange itself sends: liquidation, deleveraging, delisting."""
 WORKING = frozenset({OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANCEL})
 
 
@@ -191,7 +193,8 @@ def exit_reason(position: Position) -> ExitReason:
     last = max(exits, key=lambda fill: (fill.ts_ms, fill.venue_trade_id))
     row = next((row for row in position.orders if row.spec.client_order_id == last.client_order_id), None)
     if row is None:
-        return ExitReason.MANUAL
+        forced = last.client_order_id.startswith(FORCED_PREFIXES)
+        return ExitReason.EMERGENCY if forced else ExitReason.MANUAL
     match row.spec.leg:
         case Leg.TAKE_PROFIT:
             return ExitReason.TP1_FULL

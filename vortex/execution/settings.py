@@ -88,6 +88,9 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     account_every_ms: int = 5_000
     equity_every_ms: int = 60_000
+    fence_check_ms: int = 1_000
+    """While a trade is open the journal is written at least this often, so that a paused executor learns of its
+    successor before it acts on what it remembers."""
     journal_retry_ms: int = 250
     journal_patience_ms: int = 500
     """A reduction waits this long for its intent to be durable, then leaves anyway: reducing risk is always allowed."""

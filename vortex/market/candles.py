@@ -14,6 +14,8 @@ from vortex.market.layout import CANDLES, INTERVALS_MS, Refusal
 
 EMPTY_MAX = 15
 """Minutes without a trade that are filled with flat candles; a longer silence is a hole."""
+PARTIAL, OURS, THEIRS = -1, 0, 1
+"""Whose word a closed candle is: ours begun in the middle, ours whole, the exchange's."""
 _MINUTE_MS = 60_000
 
 
@@ -125,7 +127,7 @@ def _take_closed(frames: Rec, row: Rec, last_open: int) -> None:
         if row.interval == 0 and frame.forming == 1 and _differs_now(frame, row):
             frame.differences += 1
         frame.forming = 0
-    _append(frame, row.open_ms, row.open, row.high, row.low, row.close, row.volume, 1)
+    _append(frame, row.open_ms, row.open, row.high, row.low, row.close, row.volume, THEIRS)
     if row.interval == 0:
         _merge_up(frames)
 
@@ -156,6 +158,7 @@ def _open_forming(frame: Rec, open_ms: int, px: float, whole: int) -> None:
 @compiled
 def _commit_forming(frame: Rec, index: int) -> bool:
     """Commit the forming candle as ours, unconfirmed until the exchange speaks; False when it is already known."""
+    word = PARTIAL if frame.forming == 2 else OURS
     frame.forming = 0
     last_open = frame.open_ms[(frame.n - 1) % CANDLES] if frame.n > 0 else -1
     if frame.n > 0 and frame.now_open_ms != last_open + frame.interval_ms:
@@ -164,7 +167,7 @@ def _commit_forming(frame: Rec, index: int) -> bool:
         frame.holes += 1
         reset_frame(frame, index)
     _append(
-        frame, frame.now_open_ms, frame.now_open, frame.now_high, frame.now_low, frame.now_close, frame.now_volume, 0
+        frame, frame.now_open_ms, frame.now_open, frame.now_high, frame.now_low, frame.now_close, frame.now_volume, word
     )
     return True
 
@@ -218,10 +221,12 @@ def _confirm(frame: Rec, index: int, row: Rec) -> None:
         and _close_to(frame.close[at], row.close)
         and _close_to(frame.volume[at], row.volume)
     )
-    frame.confirmed[at] = 1
+    compared = frame.confirmed[at] != PARTIAL
+    frame.confirmed[at] = THEIRS
     if same:
         return
-    frame.differences += 1
+    if compared:
+        frame.differences += 1
     frame.revised = 1
     frame.open[at] = row.open
     frame.high[at] = row.high

@@ -133,7 +133,7 @@ FRAME = np.dtype(
         ("low", "f8", (CANDLES,)),
         ("close", "f8", (CANDLES,)),
         ("volume", "f8", (CANDLES,)),
-        ("confirmed", "i1", (CANDLES,)),
+        ("confirmed", "i1", (CANDLES,)),  # -1 ours, begun in the middle; 0 ours; 1 the exchange's
         ("differences", "i8"),
         ("holes", "i8"),
         ("revised", "i8"),  # an old candle was replaced: derived values must be rebuilt

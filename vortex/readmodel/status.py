@@ -62,6 +62,8 @@ def build_status(
         },
         "protection": dict(executor.get("protection", {})),
         "denials": dict(executor.get("denials", {})),
+        "kpis": dict(views.get("recorder", {}).get("kpis", {})),
+        "events": list(views.get("recorder", {}).get("recent", [])),
         "services": {name: dict(view) for name, view in services.items()},
     }
 

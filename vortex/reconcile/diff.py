@@ -89,7 +89,7 @@ def _orders_of_theirs(ours: Ours, theirs: SnapshotTaken, horizon: int) -> list[D
         if mine is None:
             found.append(_orphan(order))
         elif mine.touched_ns <= horizon and mine.row.state.is_terminal and not order.state.is_terminal:
-            found.append(_mismatch(order, mine.row))
+            found.append(_mismatch(order, mine.row) if mine.of_open_trade else _orphan(order))
         elif mine.touched_ns <= horizon and not mine.of_open_trade and not mine.row.state.is_terminal:
             found.append(_orphan(order))
         elif mine.touched_ns <= horizon and mine.row.executed_lots < order.executed_lots:

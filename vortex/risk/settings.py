@@ -1,17 +1,28 @@
 """Numbers of the risk manager: how much, how far, how long (S2-1 … S2-5, S3-1, S3-4)."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
+
+Percent = Annotated[float, Meta(ge=0.0, le=100.0)]
+Factor = Annotated[float, Meta(ge=0.0, le=1.0)]
+Multiple = Annotated[float, Meta(gt=0.0)]
+Distance = Annotated[float, Meta(ge=0.0)]
+Millis = Annotated[int, Meta(ge=1)]
+Leverage = Annotated[int, Meta(ge=1, le=125)]
+Rate = Annotated[float, Meta(ge=0.0, lt=0.01)]
 
 
 class LevelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One strategy's distances in ATR, shares in percent, times in ms."""
 
-    stop_atr: float
-    take_atr: float
-    trail_atr: float
-    take_share: int
-    entry_timeout_ms: int
-    max_hold_ms: int
+    stop_atr: Multiple
+    take_atr: Distance
+    trail_atr: Distance
+    take_share: Annotated[int, Meta(ge=1, le=100)]
+    entry_timeout_ms: Millis
+    max_hold_ms: Millis
 
 
 MOMENTUM_LEVELS = LevelSettings(
@@ -32,29 +43,29 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True):
     For C `stop_atr` is the least stop, when the entry is already at the cluster.
     """
 
-    risk_high_pct: float = 1.5
-    risk_middle_pct: float = 1.0
-    risk_low_pct: float = 0.5
-    confidence_high: float = 80.0
-    confidence_middle: float = 60.0
+    risk_high_pct: Percent = 1.5
+    risk_middle_pct: Percent = 1.0
+    risk_low_pct: Percent = 0.5
+    confidence_high: Percent = 80.0
+    confidence_middle: Percent = 60.0
     streak_losses: int = 3
-    streak_factor: float = 0.5
+    streak_factor: Factor = 0.5
     bad_day_pct: float = -1.5
-    bad_day_factor: float = 0.5
+    bad_day_factor: Factor = 0.5
     kelly_trades: int = 50
-    kelly_share: float = 0.25
-    leverage_min: int = 5
-    leverage_max: int = 12
-    margin_per_trade: float = 0.1
-    margin_max: float = 0.9
-    notional_cap_major: float = 10.0
-    notional_cap_other: float = 1.5
+    kelly_share: Factor = 0.25
+    leverage_min: Leverage = 5
+    leverage_max: Leverage = 12
+    margin_per_trade: Multiple = 0.1
+    margin_max: Factor = 0.9
+    notional_cap_major: Multiple = 10.0
+    notional_cap_other: Multiple = 1.5
     majors: tuple[str, ...] = ("BTCUSDT", "ETHUSDT")
     profit_buffer_pct: float = 0.05
     reward_risk_min: float = 1.3
-    fallback_maker_rate: float = 0.0002
-    fallback_taker_rate: float = 0.0005
-    band_buffer_atr: float = 0.3
+    fallback_maker_rate: Rate = 0.0002
+    fallback_taker_rate: Rate = 0.0005
+    band_buffer_atr: Distance = 0.3
     momentum: LevelSettings = MOMENTUM_LEVELS
     reversion: LevelSettings = REVERSION_LEVELS
     cascade: LevelSettings = CASCADE_LEVELS

@@ -1,5 +1,7 @@
 """What the engines remember and what they say: numpy records beside the market's own, one record per symbol."""
 
+from typing import get_type_hints
+
 import msgspec
 import numpy as np
 
@@ -31,7 +33,7 @@ SWINGS = 100
 def _numbers(settings: type[msgspec.Struct]) -> np.dtype[np.void]:
     """A record with the numeric fields of a settings struct under the same names."""
     kinds = {int: "i8", float: "f8"}
-    return np.dtype([(f.name, kinds[f.type]) for f in msgspec.structs.fields(settings) if f.type in kinds])
+    return np.dtype([(name, kinds[kind]) for name, kind in get_type_hints(settings).items() if kind in kinds])
 
 
 PARAMS = np.dtype(
@@ -101,7 +103,8 @@ FLOW = np.dtype(
         ("wall_qty", "f8", (WALLS,)),
         ("wall_ratio", "f8", (WALLS,)),
         ("wall_side", "i8", (WALLS,)),
-        ("wall_ms", "i8", (WALLS,)),
+        ("wall_ms", "i8", (WALLS,)),  # last and first seen as a wall
+        ("wall_since_ms", "i8", (WALLS,)),
         ("wall_near", "i8"),
         ("wall_level", "f8"),
         ("breakout", "i8"),

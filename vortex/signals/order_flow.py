@@ -10,6 +10,8 @@ from vortex.signals.layout import WALLS
 from vortex.signals.strength import breakout_strength, flow_conviction, imbalance_strength
 
 HISTORY = 16
+WALL_ABSENT_MS = 1_000
+"""A wall that was away for longer is a new one when it comes back."""
 TRADES_LOOKED_AT = 1_024
 """At most so many trades are searched for what was taken from a level; more within 500 ms has not been recorded."""
 NEUTRAL, BUY_PRESSURE, SELL_PRESSURE, BREAKOUT = range(4)
@@ -133,10 +135,12 @@ def _remember_wall(flow: Rec, side: int, px: float, qty: float, now_ms: int) -> 
             break
         if flow.wall_ms[w] < flow.wall_ms[slot]:
             slot = w
-    if flow.wall_px[slot] != px or flow.wall_side[slot] != side:
+    absent = now_ms - flow.wall_ms[slot] > WALL_ABSENT_MS
+    if absent or flow.wall_px[slot] != px or flow.wall_side[slot] != side:
         flow.wall_px[slot] = px
         flow.wall_side[slot] = side
         flow.wall_qty[slot] = 0.0
+        flow.wall_since_ms[slot] = now_ms
     flow.wall_qty[slot] = max(flow.wall_qty[slot], qty)
     flow.wall_ratio[slot] = flow.wall_qty[slot] / flow.mean_level
     flow.wall_ms[slot] = now_ms
@@ -156,7 +160,8 @@ def _absorb_walls(state: Rec, p: Rec) -> None:
         side = flow.wall_side[w]
         rest = quantity_at(book, side, px)
         through = state.tape.last_px < px if side == 0 else state.tape.last_px > px
-        if state.tape.n > 0 and through and rest < (1.0 - p.wall_gone_share) * flow.wall_qty[w]:
+        known = flow.wall_ms[w] - flow.wall_since_ms[w] >= p.wall_known_ms
+        if known and through and state.tape.n > 0 and rest < (1.0 - p.wall_gone_share) * flow.wall_qty[w]:
             flow.breakout = -1 if side == 0 else 1
             flow.breakout_ms = book.ts_ms
             flow.breakout_strength = breakout_strength(flow.wall_ratio[w], p.wall_factor)

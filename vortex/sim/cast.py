@@ -23,6 +23,7 @@ EXECUTION = ExecutionSettings(
     absent_after_opening_ms=3_000,
     trail_every_ms=1_000,
     feed_lost_ms=3_000,
+    hold_limit_ms=15_000,
     entry_pause_ms=250,
     price_gap_pause_ms=5_000,
 )

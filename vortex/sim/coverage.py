@@ -33,6 +33,7 @@ FIRED_BY = {
     "zombie_percent": "process.disowned",
     "supervisor_death_every_ms": "supervisor.died",
     "operator_every_ms": "operator.acted",
+    "stranger_every_ms": "stranger.traded",
     "clock_skew_ms_max": "clock.skewed",
 }
 """Fault → the counter that proves it."""

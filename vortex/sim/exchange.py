@@ -58,6 +58,12 @@ class Exchange:
         assert found is not None, f"{spec.client_order_id} was taken and is not there"
         return _described(found)
 
+    def trade_by_hand(self, name: str, symbol: str, side: str, lots: int, now_ms: int) -> None:
+        """A market order that is none of ours."""
+        quantity = self.contracts[symbol].qty_text(lots)
+        params = {"symbol": symbol, "side": side, "type": "MARKET", "quantity": quantity, "newClientOrderId": name}
+        self._request("POST", "/fapi/v1/order", params, now_ms)
+
     def cancel(self, client_order_id: str, symbol: str, now_ms: int, *, is_algo: bool) -> None:
         """Cancel an open order."""
         if is_algo:

@@ -66,6 +66,9 @@ class Swarm:
     """The supervisor dies; its successor adopts who lives."""
     operator_every_ms: int = 0
     """A person reconciles, kills, resumes, flattens."""
+    stranger_every_ms: int = 0
+    """Somebody trades the account by hand: a position appears, grows or flips that we did not ask for. Not drawn: it
+    is played alone, by a test of its own."""
     clock_skew_ms_max: int = 0
     """How wrong our idea of the exchange's clock may be."""
 
@@ -147,4 +150,6 @@ def draw(rng: Rng) -> Swarm:
     for name, (low, high) in _RANGES.items():
         if rng.chance(1, 2):
             swarm = replace(swarm, **{name: rng.randint(low, high)})
+    if swarm.zombie_percent and not swarm.pause_per_10k:  # only a stopped process can become a zombie
+        swarm = replace(swarm, pause_per_10k=rng.randint(*_RANGES["pause_per_10k"]))
     return swarm

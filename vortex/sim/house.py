@@ -7,6 +7,7 @@ from vortex.domain.commands import Flatten, Halt, LatchKill, LiftHalt, RaiseFenc
 from vortex.domain.effects import Effect
 from vortex.domain.market import BestQuote, Trade
 from vortex.exchange.market_events import BookState, MarketEvent, MarketTrade
+from vortex.exchange.refusal import Refusal
 from vortex.kernel.clock import MS
 from vortex.sim.breaker_host import BreakerHost
 from vortex.sim.cast import Cast
@@ -41,6 +42,7 @@ class Mutant:
 
     gate_open: bool = False
     journal_after_wire: bool = False
+    no_fence: bool = False
 
 
 HEALTHY = Mutant()
@@ -52,7 +54,7 @@ class House:
     def __init__(self, world: World, story: Story, swarm: Swarm, mutant: Mutant = HEALTHY) -> None:
         self.world, self.story, self.swarm, self.mutant = world, story, swarm, mutant
         self.network = Network(world)
-        self.journal = SimJournal()
+        self.journal = SimJournal(fencing=not mutant.no_fence)
         self.market = LightMarket(world.rng.fork("market"), SYMBOLS, world.now_ms)
         self.exchange = Exchange(
             self.market, world.seed, read_lag_ms=swarm.read_lag_ms, stop_trigger_ms=swarm.stop_trigger_ms
@@ -239,6 +241,22 @@ class House:
             case _:
                 executor.operator(Flatten(request_id=request, why="drill", symbol=rng.choice(SYMBOLS)))
                 self.world.after(rng.randint(500, 3_000) * MS, self.people_resume)
+
+    def stranger_trades(self) -> None:
+        """Somebody trades the account by hand, once the house is there to notice."""
+        if self.executor is None or self.executor.engine.state != "SERVING":
+            return
+        rng = self.world.rng.fork(f"stranger/{self._requests}")
+        self._requests += 1
+        symbol, side = rng.choice(SYMBOLS), rng.choice(("BUY", "SELL"))
+        lots = rng.randint(10, 60)
+        self.story.tell("stranger", "stranger.traded", f"{symbol} {side} {lots}")
+        self.oracle.stranger_traded(symbol)
+        try:
+            self.exchange.trade_by_hand(f"hand-{self._requests}", symbol, side, lots, self.world.now_ms)
+        except Refusal as refusal:
+            self.story.counts[f"refused.{refusal.code}"] += 1
+        self.link.flush()
 
     def people_resume(self) -> None:
         """Whatever a person had stopped goes on."""

@@ -51,6 +51,8 @@ class Limits:
     """How long after a refused, slow or unanswered commit the trader may think that the journal is away."""
     clock_ms: int = 250
     """How wrong the exchange's clock may be in our eyes; widens every bound on time."""
+    adopted_ms: int = 15_000
+    """The same for a position that somebody else opened: it must be noticed, looked at twice, adopted."""
     unprotected_ms: int = 2_000
     """Bound on a position without a working stop while nothing hinders the executor."""
 
@@ -88,10 +90,12 @@ class Oracle:
     accepted_epochs: dict[str, int] = field(default_factory=dict)
     """Newest executor epoch whose opening order each symbol's exchange accepted."""
     epoch_taken_ns: dict[int, int] = field(default_factory=dict)
+    strangers: set[str] = field(default_factory=set)
+    """Symbols in which somebody else traded, until they are flat: not our doing, but ours to protect."""
     hindered: bool = False
     """Something stands between the executor and the exchange: time without a stop is not its fault."""
-    _flying: dict[str, WireOrder] = field(default_factory=dict)
-    """Requests on their way."""
+    _flying: dict[tuple[str, int], WireOrder] = field(default_factory=dict)
+    """Requests on their way, by id and by the epoch that sent them."""
     _fills_seen: int = 0
     _journal_seen: int = 0
     _lots: dict[str, int] = field(default_factory=dict)
@@ -106,6 +110,10 @@ class Oracle:
     def epoch_taken(self, epoch: int) -> None:
         """A new executor took its epoch."""
         self.epoch_taken_ns[epoch] = self.world.now_ns
+
+    def stranger_traded(self, symbol: str) -> None:
+        """Somebody else trades this symbol on our account."""
+        self.strangers.add(symbol)
 
     def lease_published(self, lease: Lease) -> None:
         """The breaker's lease as of now, as the executor's gate can read it."""
@@ -133,20 +141,20 @@ class Oracle:
             self._check_slots(spec)
         sent = WireOrder(spec, epoch, journaled)
         before.append(sent)
-        self._flying[name] = sent
+        self._flying[name, epoch] = sent
 
-    def order_never_left(self, client_order_id: str) -> None:
+    def order_never_left(self, client_order_id: str, epoch: int) -> None:
         """The send provably did not happen."""
-        self._flying.pop(client_order_id).open_question = False
+        self._flying.pop((client_order_id, epoch)).open_question = False
 
-    def order_lost(self, client_order_id: str) -> None:
+    def order_lost(self, client_order_id: str, epoch: int) -> None:
         """The network lost it for good; its sender must go on wondering."""
-        del self._flying[client_order_id]
+        del self._flying[client_order_id, epoch]
 
     def order_arrived(self, spec: OrderSpec, epoch: int, *, code: int | None) -> None:
         """The exchange has judged an order request: taken (None), refused with a code, or dropped (0)."""
         name = spec.client_order_id
-        sent = self._flying.pop(name)
+        sent = self._flying.pop((name, epoch))
         if code is not None:
             sent.open_question = code not in TOO_OLD
             return
@@ -240,7 +248,7 @@ class Oracle:
 
     def _check_exposure(self) -> None:
         """At the exchange: how many symbols carry or invite risk, and how much each could come to hold."""
-        busy = self._busy_symbols()
+        busy = self._busy_symbols() - self.strangers
         if len(busy) > self.limits.positions_max:
             raise PromiseBroken(5, f"{sorted(busy)} are open or being opened, {self.limits.positions_max} may be")
         for symbol in sorted(busy):
@@ -252,7 +260,7 @@ class Oracle:
 
     def _check_slots(self, spec: OrderSpec) -> None:
         """As an entry leaves: with everything that is under way, are there slots for it?"""
-        busy = self._busy_symbols() | {spec.symbol}
+        busy = (self._busy_symbols() - self.strangers) | {spec.symbol}
         newest = max(self.epoch_taken_ns, default=0)
         busy |= {sent.spec.symbol for sent in self._flying.values() if sent.spec.opens and sent.epoch == newest}
         if len(busy) > self.limits.positions_max:
@@ -288,13 +296,16 @@ class Oracle:
         for symbol, lots in self._lots.items():
             if lots == 0 or self.is_protected(symbol, lots):
                 self._bare_ns.pop(symbol, None)
+                if lots == 0:
+                    self.strangers.discard(symbol)
                 continue
             total, charged = self._bare_ns.get(symbol, (0, 0))
             total += passed
             charged += 0 if self.hindered else passed
             self._bare_ns[symbol] = (total, charged)
             self.unprotected_longest_ms = max(self.unprotected_longest_ms, total // MS)
-            if charged > self.limits.unprotected_ms * MS:
+            bound_ms = self.limits.adopted_ms if symbol in self.strangers else self.limits.unprotected_ms
+            if charged > bound_ms * MS:
                 raise PromiseBroken(9, f"{symbol} holds {lots} lots without a working stop for {total // MS} ms")
 
     # Readings of the exchange's own books.

@@ -156,6 +156,7 @@ class Run:
             (swarm.journal_outage_every_ms, lambda: self._journal_away(lot(100, 4_000))),
             (swarm.supervisor_death_every_ms, house.overseer.die),
             (swarm.operator_every_ms, house.operator_acts),
+            (swarm.stranger_every_ms, house.stranger_trades),
         ]
         for mean_ms, act in plan:
             every(world, mean_ms, lot, act, going)

@@ -120,16 +120,17 @@ class VenueLink:
         name = spec.client_order_id
         self.oracle.order_left(spec, process.epoch, late=late)
         if self._strikes("not_sent", self.swarm.not_sent_per_mille):
-            self.oracle.order_never_left(name)
+            self.oracle.order_never_left(name, process.epoch)
             deferred = SendDeferred(client_order_id=name, retry_after_ms=100, reason="connection refused")
             self.world.after(MS, lambda: reply(deferred))
             return
         waiting = self._wait(reply, SendUnknown(client_order_id=name, reason="no answer"))
         if self._strikes("request_loss", self.swarm.request_loss_per_mille):
-            self.oracle.order_lost(name)
+            self.oracle.order_lost(name, process.epoch)
             return
         self._requests.send(
-            lambda: self._order_arrives(effect, process.epoch, waiting), lost=lambda: self.oracle.order_lost(name)
+            lambda: self._order_arrives(effect, process.epoch, waiting),
+            lost=lambda: self.oracle.order_lost(name, process.epoch),
         )
 
     def _order_arrives(self, effect: SendOrder, epoch: int, waiting: Waiting) -> None:
@@ -193,6 +194,7 @@ class VenueLink:
     def snapshot(self, effect: TakeSnapshot, reply: Reply) -> None:
         """Orders, positions and balance at three moments, fills after them, as over REST: the world moves between."""
         exchange, symbol, asked = self.exchange, effect.symbol, self.world.clock.mono()
+        taken_ms = self.venue_ms()
         parts: dict[str, Any] = {}
         answers: list[None] = []
         waiting = self._wait(reply, SnapshotFailed(token=effect.token, reason="no answer"), reads=2)
@@ -218,7 +220,7 @@ class VenueLink:
                     positions=parts["positions"],
                     balance=parts["balance"],
                     fills=parts["fills"],
-                    taken_ms=self.world.now_ms,
+                    taken_ms=taken_ms,
                     asked_mono_ns=asked,
                 )
             )

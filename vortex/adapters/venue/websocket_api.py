@@ -39,6 +39,28 @@ _METHODS: Mapping[str, tuple[str, str]] = {
 """Without session.logon: that needs Ed25519 keys."""
 
 
+class _Params(msgspec.Struct):
+    """The parameters of a request, each as it came off the wire."""
+
+    params: dict[str, msgspec.Raw] = {}
+
+
+def _params(text: str) -> dict[str, str]:
+    """Parameters as text. Numbers keep their spelling (100000.0, 1e-05): that is what the client has signed."""
+    try:
+        sent = msgspec.json.decode(text, type=_Params).params
+    except msgspec.ValidationError:
+        return {}
+    return {name: _spelled(raw) for name, raw in sent.items()}
+
+
+def _spelled(raw: msgspec.Raw) -> str:
+    value = msgspec.json.decode(raw)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return bytes(raw).decode()
+    return plain(value)
+
+
 class WebSocketApi:
     """Request and response over one socket."""
 
@@ -67,8 +89,7 @@ class WebSocketApi:
             return self._failure(None, Refusal(-1102, "request"), "", {})
         if not isinstance(asked, dict):
             return self._failure(None, Refusal(-1102, "request"), "", {})
-        sent = asked.get("params", {})
-        params = {name: plain(value) for name, value in sent.items()} if isinstance(sent, dict) else {}
+        params = _params(text)
         account = ""
         try:
             method, path = self._method(asked)
