@@ -9,12 +9,13 @@ import structlog
 from vortex import bootstrap
 from vortex.adapters.binance.endpoints import Route
 from vortex.adapters.binance.streams import MarketListener
-from vortex.domain.market import Candle, Interval, MarketMessage
+from vortex.domain.market import Candle, Interval, MarketMessage, Trade
 from vortex.kernel.clock import MS, Clock
 from vortex.kernel.errors import VortexError
 from vortex.kernel.rng import Rng
 from vortex.market import feed as events
 from vortex.market.feed import FeedLink, FeedSettings
+from vortex.market.sequence import SequenceWatch, Verdict
 from vortex.signals.board import SignalBoard
 
 log = structlog.get_logger()
@@ -57,7 +58,7 @@ class Feed:
         self._link = FeedLink(FeedSettings(), rng.fork("link"))
         self._up: set[Route] = set()
         self._heard = False
-        self._gaps = 0
+        self._watch = SequenceWatch()
         self._repair_wanted = asyncio.Event()
         self.repairs = 0
         self.reason = "connecting"
@@ -80,11 +81,6 @@ class Feed:
         if self._heard:
             self._heard = False
             self._carry_out(self._link.handle(events.Seen(now)))
-        gaps = self._board.counters()["trade_gaps"]
-        if gaps > self._gaps:
-            self.reason = "trades are missing"
-            self._carry_out(self._link.handle(events.GapSeen(now, self._board.last_agg_id)))
-        self._gaps = gaps
         self._carry_out(self._link.handle(events.Ticked(now)))
 
     def repair(self) -> None:
@@ -103,8 +99,19 @@ class Feed:
         return self._clock.mono() // MS
 
     def _on_message(self, message: MarketMessage) -> None:
+        """E0-8: what is repeated or from the future changes nothing; a hole in the tape is mended first."""
         self._heard = True
+        finding = self._watch.check(message, self._clock.unix() // MS)
+        if not finding.usable:
+            return
+        if finding.verdict is Verdict.GAP and isinstance(message, Trade):
+            self.reason = f"trades {finding.missing_from} to {finding.missing_to} are missing"
+            self._carry_out(self._link.handle(events.GapSeen(self._now_ms, finding.missing_from)))
         self._deliver(message)
+
+    def faults(self) -> dict[str, int]:
+        """What the sequence checks found, by kind of message and verdict."""
+        return {f"{kind} {verdict.value}": n for (kind, verdict), n in sorted(self._watch.counts.items(), key=str)}
 
     def _route_up(self, route: Route) -> None:
         self._up.add(route)
@@ -114,6 +121,7 @@ class Feed:
 
     def _route_down(self, route: Route, reason: str) -> None:
         self._up.discard(route)
+        self._watch.forget()
         self.reason = f"{route.value}: {reason}"
         self._carry_out(self._link.handle(events.Lost(self._now_ms, reason)))
 
@@ -151,12 +159,12 @@ class Feed:
                 continue
             self._board.warm_up(candles, trades, polls)
             self.repairs += 1
+            self._watch.filled(self._board.last_agg_id)
             self.streams.release()
-            self._gaps = self._board.counters()["trade_gaps"]
             self.reason = ""
             self._carry_out(self._link.handle(events.Backfilled(self._now_ms)))
 
-    async def _history(self) -> tuple[list[Candle], list[Any], list[MarketMessage]]:
+    async def _history(self) -> tuple[list[Candle], list[Trade], list[MarketMessage]]:
         """Everything the engines need to be warm: candles of all intervals, the tape, the slow readings."""
         reader, symbol = self._reader, self._symbol
         candles: list[Candle] = []

@@ -5,6 +5,7 @@ import contextlib
 from collections import Counter, deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ FLUSH_S = 0.25
 RECENT_MAX = 12
 KPIS_S = 5.0
 DAY_MS = 86_400_000
-HIDDEN = frozenset({"signals", "reason", "level"})
+HIDDEN = frozenset({"signals", "level", "symbol", "confidence", "engines_agree"})
 TOLD = frozenset({"alert", "trade.closed", "decision.made", "reconcile.difference", "executor.serving"})
 """Kinds that a person at the screen wants to see go by."""
 RETRY_S = 1.0
@@ -150,8 +151,15 @@ def entry(fact: Audit | Alert, envelope: Envelope, now_ms: int) -> AuditEntry:
 def told(fact: AuditEntry) -> str:
     """One fact in one line."""
     clock = datetime.fromtimestamp(fact.ts_ms / 1_000, UTC).strftime("%H:%M:%S")
-    hidden = ("signals", "reason", "level")
-    words = " ".join(
-        f"{key}={value}" for key, value in fact.detail.items() if key not in hidden and value not in ("", None)
-    )
+    shown = {key: short(value) for key, value in fact.detail.items() if key not in HIDDEN and value not in ("", None)}
+    words = " ".join(f"{key}={value}" for key, value in shown.items())
     return f"{clock} {fact.who} {fact.kind} {words}"
+
+
+def short(value: object) -> str:
+    """A figure with four decimals at most, anything else as it is."""
+    try:
+        figure = Decimal(str(value))
+    except InvalidOperation:
+        return str(value)
+    return f"{figure:.4f}".rstrip("0").rstrip(".") if figure.is_finite() else str(value)

@@ -25,12 +25,15 @@ from vortex.adapters.beats import BeatSlot, BeatsPage, PermitReader, PermitWrite
 from vortex.domain.envelope import decode
 from vortex.kernel.clock import MS, SECOND, Mono, SystemClock
 from vortex.kernel.errors import NotRunning
+from vortex.kernel.resequencer import GapTooWide
 from vortex.kernel.rng import Rng
 
 BEAT_NS = 50 * MS
 # While a role comes up its state changes often and somebody waits for it.
 EAGER_BEAT_NS = 10 * MS
 UNCLAIMED_NS = 15 * SECOND
+# Two seconds: on one node letters are late by milliseconds, never by this.
+GAP_BEATS_MAX = 40
 
 # Imported before the shell is asked for anything, so that promotion costs milliseconds. Absent ones are skipped.
 PRELOAD = (
@@ -54,7 +57,7 @@ class Shell:
 
     def __init__(self, birth: Birth) -> None:
         processes.die_with_parent()
-        processes.set_title(f"vortex:{birth.name}")
+        self._title = f"vortex:{birth.name}"
         self._birth = birth
         self._clock = SystemClock()
         self._page = BeatsPage(_page_path(birth))
@@ -73,6 +76,7 @@ class Shell:
         self._post: Post | None = None
         self._ended: asyncio.Future[str] | None = None
         self._alone = False
+        self._gap_beats = 0
         self._stopping = False
         self._peers_root, self._peers_version = 0, 0
         if birth.preload:
@@ -112,7 +116,7 @@ class Shell:
             grant=PermitWriter(self._page, epoch) if assignment.kind == "breaker" else None,
             peers=lambda: self._directory.table,
         )
-        processes.set_title(f"vortex:{role}#{epoch}")
+        self._title = f"vortex:{role}#{epoch}"
         self._role = role_factory(assignment)(context)
         if self._directory.table:
             self._role.peers_changed(self._directory.table)
@@ -221,8 +225,10 @@ class Shell:
             now = self._clock.mono()
             state = self._state()
             self._slot.set_state(state)
+            processes.set_title(self._title)  # Ray writes its own after every call
             self._slot.set_queue_depth(self._mailbox.waiting)
             self._slot.beat(now, now - due)
+            self._notice_gap()
             self._notice_supervisor(now)
             period = EAGER_BEAT_NS if state in ("starting", "recovering") else BEAT_NS
             due = Mono(now + period)
@@ -237,6 +243,12 @@ class Shell:
             failed = not self._ended.cancelled() and self._ended.exception() is not None
             return "failed" if failed else "ended"
         return self._role.state
+
+    def _notice_gap(self) -> None:
+        """A letter that stays away is lost: the role is replaced, which opens every session anew (ADR 0003)."""
+        self._gap_beats = self._gap_beats + 1 if self._mailbox.waiting else 0
+        if self._gap_beats > GAP_BEATS_MAX:
+            self._fail(GapTooWide(f"{self._mailbox.waiting} letters wait for one that does not come"))
 
     def _notice_supervisor(self, now: Mono) -> None:
         """Tell the role when nobody looks after it, and when somebody does again."""

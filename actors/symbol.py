@@ -125,6 +125,7 @@ class SymbolRole:
             "state": self._feed.state,
             "reason": self._feed.reason,
             "repairs": self._feed.repairs,
+            "faults": self._feed.faults(),
             "messages": sum(s.messages for s in stats.values()),
             "dropped": sum(s.dropped for s in stats.values()),
             "connects": sum(s.connects for s in stats.values()),

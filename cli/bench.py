@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PATIENCE = 1_000
 """Restarts are what is measured: none of them may count towards giving up."""
 KINDS = "executor,symbol,breaker,root"
+STANDBYS = 1
 HOLD_MS = 4_000
 """Positions are closed after this, so that entries follow one another and the next one is not awaited for long."""
 HOLDS = ("risk.momentum.max_hold_ms", "risk.reversion.max_hold_ms", "risk.cascade.max_hold_ms")
@@ -42,6 +43,7 @@ def recovery(
     *,
     rounds: Annotated[int, typer.Option(help="Deaths of every kind.", min=1)] = 20,
     kinds: Annotated[str, typer.Option(help="Comma-separated kinds of actors.")] = KINDS,
+    standbys: Annotated[int, typer.Option(help="Warm processes kept ready.", min=0)] = STANDBYS,
     json: Json = False,
 ) -> None:
     """Kill and freeze each kind of actor of a trading system and time its return (docs/reliability.md).
@@ -57,14 +59,21 @@ def recovery(
 
     wanted = chosen_kinds(kinds)
     with (
-        private_system() as (loaded, facts),
+        private_system(standbys) as (loaded, facts),
         BeatsPage(Path(facts.page)) as page,
         psycopg.connect(journal_dsn(loaded), autocommit=True) as journal,
     ):
         exchange = Exchange(str(facts.services["venue"]["rest"]))
-        bench = Bench(page, exchange, journal, loaded.settings.symbols, show)
+        raylet = next(fact.pid for fact in facts.processes if fact.name == "raylet")
+        bench = Bench(page, exchange, journal, raylet, loaded.settings.symbols, show)
         results: dict[str, Any] = summary(bench.run(wanted, rounds))
-        about = {"rounds": rounds, "cores": psutil.cpu_count(), "load": psutil.getloadavg()[1], **protection(exchange)}
+        about = {
+            "rounds": rounds,
+            "standbys": standbys,
+            "cores": psutil.cpu_count(),
+            "load": psutil.getloadavg()[1],
+            **protection(exchange),
+        }
     if json:
         print_json({**results, "about": about})
     else:
@@ -72,7 +81,7 @@ def recovery(
 
 
 @contextmanager
-def private_system() -> Iterator[tuple[Loaded, cluster_file.ClusterFile]]:
+def private_system(standbys: int) -> Iterator[tuple[Loaded, cluster_file.ClusterFile]]:
     """A drilling system with an exchange and a state directory of its own, gone afterwards."""
     from cli.launch import launch_plan
     from supervisors.daemonize import detach
@@ -81,7 +90,8 @@ def private_system() -> Iterator[tuple[Loaded, cluster_file.ClusterFile]]:
     home = Path(tempfile.mkdtemp(prefix="v7-bench-"))
     try:
         (home / "vortex.toml").touch()  # so that no file of the operator's is read
-        loaded = load({"VORTEX_HOME": str(home)}, flags={"profile": "drill", **dict.fromkeys(HOLDS, HOLD_MS)})
+        holds = dict.fromkeys(HOLDS, HOLD_MS)
+        loaded = load({"VORTEX_HOME": str(home)}, flags={"profile": "drill", "ray.standbys": standbys, **holds})
         plan = patient(launch_plan(loaded))
         detach(lambda progress: Launcher(plan, progress).run(), home / "log" / "launcher.log", show_step)
         try:

@@ -33,13 +33,14 @@ def launch_plan(loaded: Loaded) -> LaunchPlan:
     if settings.venue.kind == "paper":
         raise ConfigError("venue paper is not built yet: it needs real market data; use sim, testnet or live")
     check_exchange(settings, keys)
+    is_embedded = settings.venue.kind == "sim" and not settings.venue.rest_url
+    exchange = venue_arguments(settings) if is_embedded else []
     home = prepare_home(settings.home_path)
     services: list[Service] = [
         postgres_service(home, keys.postgres, settings.database),
         redis_service(home, keys.redis),
+        *([VenueService(home, exchange)] if is_embedded else []),
     ]
-    if settings.venue.kind == "sim" and not settings.venue.rest_url:
-        services.append(VenueService(home, venue_arguments(settings)))
 
     def prepare(started: Mapping[str, Service], progress: Progress) -> None:
         warm_kernels(progress)
@@ -73,6 +74,7 @@ def launch_plan(loaded: Loaded) -> LaunchPlan:
         prepare=prepare,
         head=head_settings(settings),
         account=account_name(settings, keys),
+        stop_mode=settings.shutdown.on_stop,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cli import bench, config, db, operate, venue
+from cli.bench_engines import engines
 from cli.kill import kill
 from cli.sim import sim_command
 from cli.start import start
@@ -42,6 +43,7 @@ app.command()(operate.stop)
 app.command()(operate.resume)
 app.command("sim")(sim_command)
 app.add_typer(venue.app, name="venue")
+bench.app.command()(engines)
 app.add_typer(bench.app, name="bench")
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")

@@ -18,7 +18,10 @@ def sim_command(
     trace: Annotated[bool, typer.Option("--trace", help="One aligned line per event (docs/simulation.md).")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per seed.")] = False,
 ) -> None:
-    """Simulate seeded faults. Exit 0, 127 crash, 128 no convergence, 129 broken promise, by the first seed to fail."""
+    """Simulate seeded faults. Exit 0, 127 crash, 128 no convergence, 129 broken promise, by the first seed to fail.
+
+    Example: vortex sim --seeds 1..300
+    """
     if seed is not None and seeds is not None:
         raise typer.BadParameter("give --seed or --seeds, not both")
     first = SEED_DEFAULT if seed is None else seed

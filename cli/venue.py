@@ -11,6 +11,7 @@ import typer
 
 from cli.failures import explained
 from vortex.adapters.venue.settings import VenueSettings
+from vortex.kernel.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="The simulated exchange.")
 
@@ -43,7 +44,12 @@ def serve(
         speed=speed,
         data=tuple(str(path) for path in data or ()),
     )
-    asyncio.run(_serve(settings))
+    try:
+        asyncio.run(_serve(settings))
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}:{port} ({error.strerror or error}): choose another --port, 0 takes a free one"
+        ) from error
 
 
 async def _serve(settings: VenueSettings) -> None:

@@ -4,7 +4,6 @@
 2. All times run from the signal. A step that did not happen within ROUND_LIMIT_S is missing, never guessed.
 """
 
-import contextlib
 import json
 import math
 import os
@@ -85,6 +84,7 @@ class Bench:
     page: BeatsPage
     exchange: Exchange
     journal: "psycopg.Connection[tuple[Any, ...]]"
+    raylet: int
     symbols: Sequence[str]
     told: Callable[[str], None]
     clock: SystemClock = field(default_factory=SystemClock)
@@ -141,7 +141,7 @@ class Bench:
         seen = came = whole = None
         beats: set[int] = set()
         for now in self._looks(at_mono):
-            if seen is None and _root_process(pid) is not None:
+            if seen is None and self._root_is_born(pid):
                 seen = now
             if self.page.root_who()[0] in (0, pid):
                 continue
@@ -203,6 +203,11 @@ class Bench:
                 yield view
             if empty > 4:
                 return
+
+    def _root_is_born(self, before: int) -> bool:
+        """Whether Ray has given the root to another process than the one that was killed."""
+        workers = [pid for pid in processes.descendants_of(self.raylet) if pid != before]
+        return any(" ".join(processes.command_line(pid)).startswith(ROOT_TITLES) for pid in workers)
 
     def _noticed(self, role: str, at_unix: int) -> float | None:
         """When the supervisor put the death or the hang on record."""
@@ -285,16 +290,6 @@ def _ms(at: int | None, since: int) -> float | None:
 def _is_entry(order: Mapping[str, Any], symbol: str) -> bool:
     """Entries are what only a living symbol asks for; stops and targets the executor may place by itself."""
     return bool(order["symbol"] == symbol and "-E" in order["client_order_id"])
-
-
-def _root_process(before: int) -> int | None:
-    """A process that calls itself root and is not the one that was killed."""
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit() and int(entry.name) > 1 and int(entry.name) != before:
-            with contextlib.suppress(OSError):
-                if " ".join(processes.command_line(int(entry.name))).startswith(ROOT_TITLES):
-                    return int(entry.name)
-    return None
 
 
 def _line(one: Round) -> str:

@@ -27,6 +27,8 @@ from vortex.kernel.errors import ConfigError
 # A Unix socket's path may have 107 characters; Ray adds about 65 for session and socket names.
 TEMP_PATH_CHARS_MAX = 40
 TEMP_PREFIX = "v7-"
+# Every process of the head inherits this, so that those whose parent died before them are known as ours.
+MARK = "V7_HEAD"
 PORT_BLOCK = 200
 PORT_END = 65_536
 _FIRST_PORT, _LAST_PORT = 15_000, 31_000  # below the kernel's ephemeral range
@@ -167,6 +169,7 @@ class RayHead:
             self.ports["dashboard-port"] = self._settings.dashboard_port
         environment = self.environment()
         environment.pop("RAY_ADDRESS")  # `ray start --head` must not look for another cluster
+        environment[MARK] = str(self.temp_dir)
         environment["TMPDIR"] = str(self.temp_dir)  # the dashboard's helpers leave their sockets where they made them
         if rocksdb:
             environment |= {
@@ -254,6 +257,7 @@ class RayHead:
         """The raylet first, politely, so that it ends its workers; then whoever is left, by force."""
         raylet = self._daemons.get("raylet")
         mine = [(d.pid, d.started) for d in self._daemons.values()]
+        mine += [(pid, processes.started_ticks(pid)) for pid in self._marked()]
         # The raylet has its workers below it, the dashboard its helpers, which do not end with it.
         mine += [(pid, processes.started_ticks(pid)) for parent, _ in mine for pid in processes.descendants_of(parent)]
         if raylet is not None:
@@ -263,6 +267,11 @@ class RayHead:
             processes.kill_same(pid, started)
         _wait_gone(mine, STOP_TIMEOUT_S)
         self._daemons.clear()
+
+    def _marked(self) -> list[int]:
+        """Our descendants that belong to this head: workers and agents, orphaned or not."""
+        mark = str(self.temp_dir)
+        return [pid for pid in processes.descendants_of(os.getpid()) if _environment_of(pid).get(MARK) == mark]
 
     def _write_token(self) -> None:
         fd = os.open(self.token_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -634,3 +634,15 @@ def test_a_paused_executor_with_a_trade_finds_out_within_a_second() -> None:
     world.advance(2_100)
     assert world.executor.state == "FENCED"
     assert len(world.venue.requests) == sent
+
+
+def test_a_number_that_the_exchange_has_seen_is_never_used_again() -> None:
+    """An order that left without a journal: its successor does not know it, and the snapshot shows it."""
+    world = a_world()
+    world.venue.submit(entry_spec("v7", a_plan(trade_no=5)))
+    world.operator(Reconcile(request_id="r1"))
+    world.want()
+    assert world.events(EntryDenied)[-1].code == "TRADE_NO_USED"
+    world.live(1_500)
+    world.want()
+    assert world.venue.requests[-1].client_order_id == "v7-BTCUSDT-6-E0"

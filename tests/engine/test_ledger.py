@@ -13,7 +13,7 @@ from vortex.domain.records import OrderChanged
 from vortex.engine.desk import Desk
 from vortex.engine.ledger import Ledger
 from vortex.execution.settings import ExecutionSettings
-from vortex.kernel.clock import ManualClock
+from vortex.kernel.clock import MS, ManualClock
 
 
 def changed(key: str, executed: int = 0) -> OrderChanged:
@@ -25,9 +25,14 @@ def changed(key: str, executed: int = 0) -> OrderChanged:
 class Room:
     """A ledger and what it has asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: ManualClock | None = None) -> None:
         self.desk = Desk(
-            epoch=1, clock=ManualClock(), settings=ExecutionSettings(), instruments={}, fee_rates={}, venue_ms=None
+            epoch=1,
+            clock=clock or ManualClock(),
+            settings=ExecutionSettings(),
+            instruments={},
+            fee_rates={},
+            venue_ms=None,
         )
         self.ledger = Ledger(self.desk)
         self.ran: list[str] = []
@@ -189,3 +194,17 @@ def test_every_fact_becomes_durable_once_the_journal_is_back(story: list[str]) -
     assert set(durable) == set(range(1, said + 1))
     assert room.ledger.backlog == 0
     assert room.ledger.available
+
+
+def test_patience_that_ran_out_while_we_were_stopped_is_given_once_more() -> None:
+    """The journal's answer may be waiting behind the late timer, and it may be that a newer executor lives."""
+    clock = ManualClock()
+    room = Room(clock)
+    room.ledger.insist((changed("a"),), room.done("reduced"))
+    batch = room.commits()[0].batch
+    clock.advance(2_000 * MS)
+    room.ledger.timer(f"patience/{batch}")
+    assert room.ran == []
+    clock.advance(500 * MS)
+    room.ledger.timer(f"patience/{batch}")
+    assert room.ran == ["reduced"]

@@ -13,9 +13,13 @@ from vortex.domain.effects import Commit, Exit
 from vortex.domain.outcomes import CommitFailed, Committed
 from vortex.domain.records import OrderChanged, Record
 from vortex.engine.desk import Desk
+from vortex.kernel.clock import MS
 
 BACKLOG_MAX = 20_000
 RETRY_KEY = "journal"
+NEVER_NS = 3_600_000 * MS
+PAUSE_NS = 100 * MS
+"""A timer that fires this much too late means that the process was stopped meanwhile."""
 
 
 @dataclass(slots=True)
@@ -40,6 +44,7 @@ class Ledger:
         self._probing: list[Callable[[], None]] = []
         self._after_backlog: list[Callable[[], None]] = []
         self._written_ns = 0
+        self._patience_ends_ns: dict[int, int] = {}
         self._changed_in: dict[str, int] = {}
         self.fenced = False
         self.available = True
@@ -92,12 +97,12 @@ class Ledger:
             self._probe(records, then)
             return
         batch = _Batch(records, then, patient=False)
-        number = self._write(batch)
-        self._desk.set_timer(f"patience/{number}", self._desk.settings.journal_patience_ms)
+        self._wait_patiently(self._write(batch))
 
     def committed(self, event: Committed) -> None:
         """A batch is durable."""
         batch = self._waiting.pop(event.batch, None)
+        self._patience_ends_ns.pop(event.batch, None)
         if batch is None:
             return
         if not batch.patient:
@@ -117,6 +122,7 @@ class Ledger:
     def failed(self, event: CommitFailed) -> None:
         """A batch is not durable, as far as anybody knows."""
         batch = self._waiting.pop(event.batch, None)
+        self._patience_ends_ns.pop(event.batch, None)
         if batch is None:
             return
         if event.fenced:
@@ -150,6 +156,11 @@ class Ledger:
         if not key.startswith("patience/"):
             return False
         number = int(key.split("/")[1])
+        if self._desk.mono_ns - self._patience_ends_ns.pop(number, 0) > PAUSE_NS and number in self._waiting:
+            # We were stopped, and the journal may have answered meanwhile. Once only, for load makes timers late too.
+            self._desk.set_timer(key, self._desk.settings.journal_patience_ms)
+            self._patience_ends_ns[number] = self._desk.mono_ns + NEVER_NS
+            return True
         if number == self._retrying:
             self._probing += self._unprobed
             self._unprobed = []
@@ -182,7 +193,12 @@ class Ledger:
         self._keep(records)
         self._unprobed.append(then)
         self._retry()
-        self._desk.set_timer(f"patience/{self._retrying}", self._desk.settings.journal_patience_ms)
+        self._wait_patiently(self._retrying)
+
+    def _wait_patiently(self, number: int) -> None:
+        patience_ms = self._desk.settings.journal_patience_ms
+        self._patience_ends_ns[number] = self._desk.mono_ns + patience_ms * MS
+        self._desk.set_timer(f"patience/{number}", patience_ms)
 
     def _run_probing(self) -> None:
         probing, self._probing = self._probing, []

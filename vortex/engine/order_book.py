@@ -251,6 +251,8 @@ class OrderBook:
         order = self.find(described.symbol, described.client_order_id, described.venue_order_id)
         if order is None:
             return None
+        if self._is_earlier_life(order, described):
+            return order
         ends = described.state.is_terminal
         fresher = described.update_ms > order.facts.update_ms
         child = described.child_order_id != 0 or (order.spec.is_algo and not described.is_algo)
@@ -261,6 +263,13 @@ class OrderBook:
         if news or ends or order.state.is_in_flight or order.state is OrderState.INTENDED:
             self.apply(order, as_event(described))
         return order
+
+    @staticmethod
+    def _is_earlier_life(order: Order, described: VenueOrder) -> bool:
+        """The exchange numbers orders upwards: a smaller number is an order that had this id before ours."""
+        known = order.facts.venue_order_id
+        same_space = described.is_algo == order.spec.is_algo
+        return same_space and 0 < described.venue_order_id < known
 
     def cancel(self, order: Order, why: str) -> None:
         """Ask for the end of an order and see it through."""

@@ -161,6 +161,10 @@ class Reconciler:
 
     def _apply_descriptions(self, snapshot: SnapshotTaken) -> None:
         """Facts first: fills, then what the exchange says of our open orders."""
+        for described in snapshot.orders:
+            self._trades.reserve(described.symbol, described.client_order_id)
+        for fill in snapshot.fills:
+            self._trades.reserve(fill.symbol, fill.client_order_id)
         for fill in snapshot.fills:
             if fill.symbol in self._desk.instruments and self._trades.take_fill(fill):
                 self._desk.set_timer(f"look/{fill.symbol}", self._desk.settings.second_look_ms)

@@ -345,16 +345,16 @@ def standard_symbol(
     risk: RiskSettings,
     execution: ExecutionSettings,
 ) -> SymbolEngine:
-    """The brain with the house's own decision and risk."""
+    """The brain with the house's own decision and risk. Both judge at the kernels' last cycle, as replay does."""
 
     def deciding(context: DecisionContext, now_ms: int) -> Decision:
-        return decide(board, context, decision, now_ms)
+        return decide(board, context, decision, board.cycle_ms or now_ms)
 
     def planning(
         made: Decision, instrument: Instrument, account: AccountView, trade_no: int, now_ms: int
     ) -> TradePlan | DenyCode:
         cap = 100.0 if account.risk_cap_pct is None else float(account.risk_cap_pct)
-        return plan_trade(made, board, instrument, account, risk, trade_no, now_ms, cap)
+        return plan_trade(made, board, instrument, account, risk, trade_no, board.cycle_ms or now_ms, cap)
 
     return SymbolEngine(
         symbol=symbol, epoch=epoch, clock=clock, board=board, decide=deciding, plan=planning, settings=execution

@@ -18,6 +18,7 @@ from vortex.domain.signals import Strategy
 from vortex.engine.desk import Desk
 from vortex.engine.ledger import Ledger
 from vortex.engine.order_book import Order, OrderBook
+from vortex.execution.client_order_ids import parse_id, symbol_key
 from vortex.execution.earnings import earned, fee_cash
 from vortex.execution.order_events import FillSeen
 from vortex.execution.position import Position, exit_reason, of_trade
@@ -161,6 +162,15 @@ class Trades:
         self.next_trade_no[plan.symbol] = plan.trade_no + 1
         self.open[plan.symbol] = OpenBook(plan, self._desk.now_ms, adopted=adopted)
         return TradeOpened(plan=plan, ts_ms=self._desk.now_ms, adopted=adopted)
+
+    def reserve(self, symbol: str, client_order_id: str) -> None:
+        """The exchange shows an id of ours: its trade number is used, whatever the journal knows of it (promise 2)."""
+        parsed = parse_id(client_order_id)
+        if parsed is None or parsed.tag != self._desk.settings.account_tag or parsed.symbol_key != symbol_key(symbol):
+            return
+        book = self.open.get(symbol)
+        if book is None or book.plan.trade_no != parsed.trade_no:
+            self.next_trade_no[symbol] = max(self.number_for(symbol), parsed.trade_no + 1)
 
     # --- fills ---
 

@@ -205,7 +205,7 @@ _SEEN_THROUGH = Ignore("the executor sees cancels through; the order's true end 
 
 def _entry_rows(state: PositionState, onwards: tuple[PositionState, ...]) -> Table[P, Position, PositionEffect]:
     """What may happen while the entry can still fill. `onwards` are the entry states that may follow."""
-    ends = (P.NO_FILL, P.ACTIVE, P.CLOSING, P.ENTRY_CANCELING, *_CLOSED)
+    ends = (P.NO_FILL, *_HOLDING, P.CLOSING, P.ENTRY_CANCELING, *_CLOSED)
     return {
         (state, OrderAccepted): _step(_accepted, *onwards),
         (state, OrderRejected): _step(_ended(OrderState.REJECTED), *onwards, *ends),

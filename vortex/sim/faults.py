@@ -23,7 +23,7 @@ class Swarm:
     not_sent_per_mille: int = 0
     """Connection refused or throttled: it provably never left."""
     refuse_per_mille: int = 0
-    """The exchange says a definite no for reasons of its own (-1008)."""
+    """The exchange says a definite no for reasons of its own (-2019, or -4045 to a stop)."""
     straggle_per_mille: int = 0
     """A request is late, sometimes later than its window."""
     event_repeat_per_mille: int = 0
@@ -117,8 +117,8 @@ _RANGES: dict[str, tuple[int, int]] = {
     "request_loss_per_mille": (5, 60),
     "answer_loss_per_mille": (5, 80),
     "server_error_per_mille": (5, 80),
-    "not_sent_per_mille": (5, 80),
-    "refuse_per_mille": (5, 60),
+    "not_sent_per_mille": (40, 200),
+    "refuse_per_mille": (30, 150),
     "straggle_per_mille": (5, 80),
     "event_repeat_per_mille": (10, 300),
     "event_straggle_per_mille": (10, 200),

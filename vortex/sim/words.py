@@ -192,7 +192,7 @@ def _order_word(payload: dict[str, Any], contract: Contract) -> OrderReported | 
         symbol=said["s"],
         venue_order_id=said["i"],
         side=Side(said["S"]),
-        kind=OrderKind(said["ot"]) if said["ot"] in OrderKind.__members__ else OrderKind.LIMIT,
+        kind=OrderKind(said["o"]) if said["o"] in OrderKind.__members__ else OrderKind.LIMIT,
         state=_STATES[said["X"]],
         qty_lots=_lots(said["q"], contract),
         executed_lots=_lots(said["z"], contract),

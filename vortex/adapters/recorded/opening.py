@@ -28,4 +28,7 @@ def open_market(
         return RecordedMarket(files, symbols, start_ms, instruments, loop=loop, seed=seed)
     if not symbols:
         raise ConfigError("name the symbols to generate, or give recorded files")
+    unknown = [symbol for symbol in symbols if symbol not in instruments]
+    if unknown:
+        raise ConfigError(f"{', '.join(unknown)}: the simulated exchange lists {', '.join(sorted(instruments))}")
     return GeneratedMarket(seed, symbols, start_ms, instruments)
