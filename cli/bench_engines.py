@@ -1,16 +1,17 @@
 """`vortex bench engines`: what one market event and one decision cost on one core, live and in batch."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from cli.failures import explained, out, print_json
 from cli.options import Json
-from vortex.domain.instruments import Instrument
 from vortex.kernel.clock import SystemClock
-from vortex.strategy.speed import measure
+
+if TYPE_CHECKING:
+    from vortex.domain.instruments import Instrument
 
 
 @explained
@@ -23,6 +24,8 @@ def engines(
 
     Example: vortex bench engines --events 1000000 --json
     """
+    from vortex.strategy.speed import measure
+
     speed = measure(_bitcoin(), SystemClock(), events=events)
     if json:
         print_json(msgspec.to_builtins(speed))
@@ -34,7 +37,9 @@ def engines(
     out.print(f"full decision   {speed.full_decision_us:.1f} µs")
 
 
-def _bitcoin() -> Instrument:
+def _bitcoin() -> "Instrument":
+    from vortex.domain.instruments import Instrument
+
     return Instrument(
         symbol="BTCUSDT",
         base="BTC",

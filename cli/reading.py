@@ -34,6 +34,7 @@ def read_status(loaded: Loaded) -> dict[str, Any]:
     tree = [*root.get("tree", [])]
     return build_status(
         about={
+            "now_ms": SystemClock().unix() // MS,
             "version": version("vortex7"),
             "venue": loaded.settings.venue.kind,
             "since": psutil.Process(facts.launcher.pid).create_time(),

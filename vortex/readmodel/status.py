@@ -34,7 +34,7 @@ def build_status(
 ) -> dict[str, Any]:
     """The document behind `vortex status --json`; a missing view leaves its keys there and empty.
 
-    `about` carries version, venue and since; `views` is keyed by role ("executor", "symbol:BTCUSDT").
+    `about` carries version, venue, since and now_ms; `views` is keyed by role ("executor", "symbol:BTCUSDT").
     """
     executor = views.get("executor", {})
     breaker = views.get("breaker", {})
@@ -52,7 +52,10 @@ def build_status(
             "cooldown_until": breaker.get("cooldown_until"),
         },
         "account": {**EMPTY_ACCOUNT, **executor.get("account", {})},
-        "positions": [_position(row, symbols.get(str(row.get("symbol")), {})) for row in executor.get("positions", [])],
+        "positions": [
+            _position(row, symbols.get(str(row.get("symbol")), {}), int(about.get("now_ms") or 0))
+            for row in executor.get("positions", [])
+        ],
         "orders": list(executor.get("orders", [])),
         "reconciliation": {
             "last_run": None,
@@ -78,7 +81,7 @@ def _symbol(view: View) -> dict[str, Any]:
     }
 
 
-def _position(row: View, symbol: View) -> dict[str, Any]:
+def _position(row: View, symbol: View, now_ms: int) -> dict[str, Any]:
     """The executor's position with what its symbol knows: price, stop, target and the machine's state."""
     led = symbol.get("position") or {}
     tick = Decimal(symbol.get("instrument", {}).get("tick_size", "0"))
@@ -92,6 +95,7 @@ def _position(row: View, symbol: View) -> dict[str, Any]:
         "target_price": _at(mine.get("target_ticks"), tick),
         "unrealized_pnl": _gain(row, price),
         "state": mine.get("state"),
+        "age_s": max(0, now_ms - int(row["opened_ms"])) // 1_000 if row.get("opened_ms") and now_ms else None,
     }
 
 
