@@ -395,6 +395,39 @@ async def test_the_websocket_api_places_and_cancels() -> None:
         assert (reply["status"], reply["error"]["code"]) == (400, -1022)
 
 
+@pytest.mark.parametrize(("price", "spelled"), [(79000.0, "79000.0"), (79000, "79000")])
+async def test_the_websocket_api_verifies_numbers_as_they_were_spelled(price: float, spelled: str) -> None:
+    """Clients that send JSON numbers have signed what their language prints, 79000.0 as well as 1e-05 (9.2)."""
+    async with exchange() as client, client.connect("/ws-fapi/v1") as ws:
+        for quantity, code in ((0.01, None), (0.00001, -1111)):
+            full = {**LIMIT, "price": price, "quantity": quantity, "apiKey": DEFAULT_KEY}
+            full["timestamp"] = client.server.clock.now_ms()
+            text = "&".join(f"{name}={full[name]}" for name in sorted(full))
+            assert f"price={spelled}&" in text
+            signed = {**full, "signature": sign(DEFAULT_SECRET, text.encode())}
+            await ws.send_json({"id": 1, "method": "order.place", "params": signed})
+            assert (await hear(ws))[0].get("error", {}).get("code") == code
+
+
+async def test_faults_reach_the_websocket_api() -> None:
+    """A late answer comes late, a page becomes an error with its text, a lost one never comes."""
+    async with exchange() as client, client.connect("/ws-fapi/v1") as ws:
+        for spec in (
+            {"kind": "delay_ms", "value": 200, "executed": True},
+            {"kind": "error", "status": 503, "body": "Service Unavailable."},
+            {"kind": "lost_response"},
+        ):
+            await client.plain("POST", "/sim/v1/faults", {**spec, "count": 1, "path": "/fapi/v1/time"})
+            await ws.send_json({"id": 1, "method": "time"})
+            if spec["kind"] == "delay_ms":
+                assert await silent(ws, 0.1)
+                assert (await hear(ws))[0]["status"] == 200
+            elif spec["kind"] == "error":
+                assert (await hear(ws))[0]["error"] == {"code": -1000, "msg": "Service Unavailable."}
+            else:
+                assert await silent(ws)
+
+
 async def test_health_tells_how_it_is_doing() -> None:
     """Enough to see that the market moves."""
     async with exchange() as client:

@@ -1,5 +1,6 @@
 """The WebSocket API (/ws-fapi/v1): the same requests as REST, over one connection (sheet 6)."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,12 +77,12 @@ class WebSocketApi:
         async for message in ws:
             if message.type is not WSMsgType.TEXT:
                 continue
-            reply = self._answer(message.data)
+            reply = await self._answer(message.data)
             if reply is not None:
                 await ws.send_str(msgspec.json.encode(reply).decode())
         return ws
 
-    def _answer(self, text: str) -> dict[str, Any] | None:
+    async def _answer(self, text: str) -> dict[str, Any] | None:
         """The reply to one request; None when a fault loses it."""
         try:
             asked = msgspec.json.decode(text)
@@ -98,10 +99,15 @@ class WebSocketApi:
             return self._failure(asked.get("id"), refusal, account, params)
         response = self._venue.request(account, method, path, params, self._clock.now_ms(), count_orders=True)
         self._hub.dispatch(response.events)
+        if response.delay_ms:
+            await asyncio.sleep(response.delay_ms / 1000)
         if response.lost:
             return None
         reply: dict[str, Any] = {"id": asked.get("id"), "status": response.status}
-        reply["result" if response.ok else "error"] = response.body
+        if response.ok:
+            reply["result"] = response.body
+        else:  # a fault may have put plain text in place of the exchange's own body
+            reply["error"] = response.body or {"code": -1000, "msg": response.text or ""}
         return self._with_limits(reply, account, params)
 
     @staticmethod
