@@ -1,6 +1,8 @@
 """`vortex bench`: measures on this machine, with a system of its own."""
 
 import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 PATIENCE = 1_000
 """Restarts are what is measured: none of them may count towards giving up."""
 KINDS = "executor,symbol,breaker,root"
-STANDBYS = 1
+STANDBYS = 2
 HOLD_MS = 4_000
 """Positions are closed after this, so that entries follow one another and the next one is not awaited for long."""
 HOLDS = ("risk.momentum.max_hold_ms", "risk.reversion.max_hold_ms", "risk.cascade.max_hold_ms")
@@ -65,7 +67,7 @@ def recovery(
     ):
         exchange = Exchange(str(facts.services["venue"]["rest"]))
         raylet = next(fact.pid for fact in facts.processes if fact.name == "raylet")
-        bench = Bench(page, exchange, journal, raylet, loaded.settings.symbols, show)
+        bench = Bench(page, exchange, journal, raylet, loaded.settings.symbols, standbys, show)
         results: dict[str, Any] = summary(bench.run(wanted, rounds))
         about = {
             "rounds": rounds,
@@ -93,6 +95,7 @@ def private_system(standbys: int) -> Iterator[tuple[Loaded, cluster_file.Cluster
         holds = dict.fromkeys(HOLDS, HOLD_MS)
         loaded = load({"VORTEX_HOME": str(home)}, flags={"profile": "drill", "ray.standbys": standbys, **holds})
         plan = patient(launch_plan(loaded))
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # the system must not outlive us
         detach(lambda progress: Launcher(plan, progress).run(), home / "log" / "launcher.log", show_step)
         try:
             yield loaded, cluster_file.living(home)

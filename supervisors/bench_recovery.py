@@ -86,6 +86,7 @@ class Bench:
     journal: "psycopg.Connection[tuple[Any, ...]]"
     raylet: int
     symbols: Sequence[str]
+    standbys: int
     told: Callable[[str], None]
     clock: SystemClock = field(default_factory=SystemClock)
 
@@ -176,10 +177,11 @@ class Bench:
         raise NotRunning(f"the system was not whole and trading within {SETTLE_LIMIT_S:.0f} s")
 
     def _is_whole(self) -> bool:
-        """Every role at work, and a standby warm for the next death."""
+        """Every role at work, and all standbys warm for the next death."""
         views = [view for view in self._taken() if processes.started_ticks(view.pid)]
         at_work = {view.pid for view in views if view.state == "running"}
-        is_ready = self.page.root_state() == "running" and any(view.state == "idle" for view in views)
+        warm = sum(view.state == "idle" for view in views)
+        is_ready = self.page.root_state() == "running" and warm >= self.standbys
         return is_ready and at_work >= set(self._pids().values())
 
     def _looks(self, at_mono: int) -> Iterator[int]:

@@ -50,7 +50,7 @@ def test_a_whole_life_ends_flat_whatever_dies_meanwhile(system: System) -> None:
         os.kill(before["pid"], signal.SIGKILL)
         system.await_replacement(before)
         eventually(lambda: system.status()["state"] == "running", "a whole tree")
-        system.await_trading(exchange.sequence())
+    system.await_trading(exchange.sequence())
     system.must("reconcile", "--json", codes=(0, KILLED_RECONCILED))
     system.must("reconcile", "--json")
     assert_order_ids_are_unique(exchange)

@@ -54,8 +54,8 @@ class RaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     port: Port = 0
     """First of the ports Ray uses; 0 picks free ones."""
     dashboard_port: Port = 0
-    standbys: NotNegative = 1
-    """Warm processes kept ready per node (decision 5)."""
+    standbys: NotNegative = 2
+    """Warm processes kept ready per node (decision 5). The breaker's death takes the executor along, so two."""
     object_store_mb: Annotated[int, Meta(ge=80)] = 80
     """Ray's shared memory; only commands and events cross Ray, so the least it accepts is plenty."""
     cpus: NotNegative = 0
