@@ -7,7 +7,9 @@ import typer
 
 from cli import bench, config, db, operate, venue
 from cli.bench_engines import engines
+from cli.bench_replay import replay as bench_replay
 from cli.kill import kill
+from cli.replay import replay
 from cli.sim import sim_command
 from cli.start import start
 from cli.status import status
@@ -41,9 +43,11 @@ app.command()(operate.reconcile)
 app.command()(kill)
 app.command()(operate.stop)
 app.command()(operate.resume)
+app.command()(replay)
 app.command("sim")(sim_command)
 app.add_typer(venue.app, name="venue")
 bench.app.command()(engines)
+bench.app.command("replay")(bench_replay)
 app.add_typer(bench.app, name="bench")
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
