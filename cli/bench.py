@@ -46,6 +46,7 @@ def recovery(
     rounds: Annotated[int, typer.Option(help="Deaths of every kind.", min=1)] = 20,
     kinds: Annotated[str, typer.Option(help="Comma-separated kinds of actors.")] = KINDS,
     standbys: Annotated[int, typer.Option(help="Warm processes kept ready.", min=0)] = STANDBYS,
+    freeze: Annotated[bool, typer.Option(help="Also stop processes without killing them (SIGSTOP).")] = True,
     json: Json = False,
 ) -> None:
     """Kill and freeze each kind of actor of a trading system and time its return (docs/reliability.md).
@@ -68,7 +69,7 @@ def recovery(
         exchange = Exchange(str(facts.services["venue"]["rest"]))
         raylet = next(fact.pid for fact in facts.processes if fact.name == "raylet")
         bench = Bench(page, exchange, journal, raylet, loaded.settings.symbols, standbys, show)
-        results: dict[str, Any] = summary(bench.run(wanted, rounds))
+        results: dict[str, Any] = summary(bench.run(wanted, rounds, freeze=freeze))
         about = {
             "rounds": rounds,
             "standbys": standbys,

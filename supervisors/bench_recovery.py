@@ -90,12 +90,13 @@ class Bench:
     told: Callable[[str], None]
     clock: SystemClock = field(default_factory=SystemClock)
 
-    def run(self, kinds: Sequence[str], rounds: int) -> list[Round]:
-        """Every kind in turn, killed and frozen, `rounds` times."""
+    def run(self, kinds: Sequence[str], rounds: int, *, freeze: bool) -> list[Round]:
+        """Every kind in turn, killed and, if wanted, frozen, `rounds` times."""
         done: list[Round] = []
+        deaths = [("", signal.SIGKILL), *([(STOPPED, signal.SIGSTOP)] if freeze else [])]
         for number in range(rounds):
             for kind in kinds:
-                for ending, signum in (("", signal.SIGKILL), (STOPPED, signal.SIGSTOP)):
+                for ending, signum in deaths:
                     done.append(self.one(kind + ending, self._role(kind, number), signum))
                     self.told(f"round {number + 1} of {rounds}: {_line(done[-1])}")
         return done

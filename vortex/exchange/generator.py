@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from vortex.exchange.generator_climate import CLIMATE_TICK_STEPS, Climate, Vol
 from vortex.exchange.generator_crowd import Crowd
@@ -23,17 +23,27 @@ WARMUP_MS = 15 * MINUTE_MS
 """How much of the past is traded print by print."""
 
 SHARED_PAUSE_S = (90.0, 240.0)
-OWN_PAUSE_S = (40.0, 120.0)
-OPENING = ["burst", "cascade"]
-OWN_OPENING = ["burst", "overshoot"]
-"""The first episodes: whoever has just started sees each kind within a quarter of an hour."""
+OWN_PAUSE_S = (25.0, 80.0)
+OPENING = ["burst", "cascade", "cascade"]
+OWN_OPENING = ["burst", "burst"]
+"""The first episodes: whoever has just started sees a burst within a minute and a cascade within a few."""
 
-TREND_BEFORE_TICKS, TREND_TICKS = 64, 84
-VOL_BEFORE_TICKS, VOL_TICKS = 30, 80
-"""The market opens 32 minutes into a trend that goes on for 10, and 15 minutes into high volatility."""
+OWN_FIRST_S = (45.0, 75.0)
+QUIET_S = (600.0, 600.0)
+RALLY_STEP = -1_500
+"""Two and a half minutes before the opening each symbol walks to where no level is near, so that bursts find room."""
 
-OPENING_TREND = 1.2
-"""Stronger than the strongest of chance, so that trend followers have something to see at once."""
+PLOT = [(0.35, 480), (1.0, 42), (0.0, 90), (0.8, 50)]
+"""The market has risen or fallen for four hours and opens 15 minutes into a stronger trend the same way, which goes on
+for 6; a range of 45 minutes follows. (Strength along the way of the day, ticks of 30 s.)"""
+
+PLOT_BEFORE_TICKS = 480 + 30
+CALM_BEFORE_TICKS = 3_200
+STORM_BEFORE_TICKS, STORM_TICKS = 1_800, 240
+"""A calm day with a storm in it, 15 hours before the opening: the opening is lively, but the day has seen worse."""
+
+VOL_BEFORE_TICKS, VOL_TICKS = 120, 360
+"""High volatility from an hour before the opening until two hours after it."""
 
 LAG_STEPS_MAX = 5
 """Shared episodes reach the second and later symbols up to half a second after the first."""
@@ -112,15 +122,20 @@ class GeneratedMarket:
         ticks = (HISTORY_DAYS * DAY_MS - WARMUP_MS) // TICK_MS
         begin_step = first_step - ticks * CLIMATE_TICK_STEPS
         self._story.open(begin_step, (10.0, 60.0), [])
-        way = 1.0 if self._factor.chance(0.5) else -1.0
-        until = ticks - TREND_BEFORE_TICKS + WARMUP_MS // TICK_MS
-        weather = self._run_past(begin_step, until)
-        self._climate.settle_trend(OPENING_TREND * way, TREND_TICKS)
-        between = TREND_BEFORE_TICKS - VOL_BEFORE_TICKS
-        weather += self._run_past(begin_step + until * CLIMATE_TICK_STEPS, between)
-        self._climate.settle_vol(Vol.HIGH, VOL_TICKS)
-        done = until + between
-        weather += self._run_past(begin_step + done * CLIMATE_TICK_STEPS, ticks - done)
+        opening = ticks + WARMUP_MS // TICK_MS
+        storm_over = opening - STORM_BEFORE_TICKS + STORM_TICKS
+        climate, weather = self._climate, list[Weather]()
+        turns: list[tuple[int, Callable[[], None]]] = [
+            (opening - CALM_BEFORE_TICKS, lambda: climate.settle_vol(Vol.NORMAL, CALM_BEFORE_TICKS)),
+            (opening - STORM_BEFORE_TICKS, lambda: climate.settle_vol(Vol.STORM, STORM_TICKS)),
+            (storm_over, lambda: climate.settle_vol(Vol.NORMAL, STORM_BEFORE_TICKS)),
+            (opening - PLOT_BEFORE_TICKS, lambda: climate.plan(PLOT)),
+            (opening - VOL_BEFORE_TICKS, lambda: climate.settle_vol(Vol.HIGH, VOL_TICKS)),
+            (ticks, lambda: None),
+        ]
+        for at, turn in turns:
+            weather += self._run_past(begin_step + len(weather) * CLIMATE_TICK_STEPS, at - len(weather))
+            turn()
         return weather, begin_step
 
     def _run_past(self, step: int, ticks: int) -> list[Weather]:
@@ -138,14 +153,18 @@ class GeneratedMarket:
 
     def _warm_up(self) -> None:
         while self._step < 0:
+            if self._step == RALLY_STEP:
+                self._story.open(self._step, QUIET_S, [])
+                for part in self._parts:
+                    part.tell(self._step, (1.0, 2.0), ["rally"])
             ts_ms = self._start_ms + self._step * STEP_MS
             factor = self._shared_step()
             for part, lag in zip(self._parts, self._lags, strict=True):
                 part.warm(self._step, ts_ms, self._climate, self._recent[-1 - lag], factor)
             self._step += 1
-        self._story.open(0, (18.0, 32.0), OPENING)
+        self._story.open(0, (26.0, 38.0), OPENING)
         for part in self._parts:
-            part.open(OWN_OPENING)
+            part.tell(0, OWN_FIRST_S, OWN_OPENING)
 
     def _live_step(self) -> list[MarketEvent]:
         ts_ms = self._start_ms + self._step * STEP_MS

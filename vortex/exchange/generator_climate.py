@@ -12,8 +12,12 @@ from vortex.exchange.generator_draws import Draws
 CLIMATE_TICK_STEPS = 300
 """Steps of 100 ms between two ticks of the chain."""
 
-_STICKY_TICKS = {"QUIET": 24.0, "NORMAL": 40.0, "HIGH": 32.0}
-"""Mean length of a volatility regime in ticks: 12, 20 and 16 minutes."""
+_STICKY_TICKS = {"QUIET": 24.0, "NORMAL": 40.0, "HIGH": 32.0, "STORM": 20.0}
+"""Mean length of a volatility regime in ticks: 12, 20, 16 and 10 minutes."""
+
+
+LEAN_TURNS, WITH_LEAN = 0.06, 0.8
+"""Per trend: the chance that the day turns, and the share of trends that go its way."""
 
 
 class Vol(Enum):
@@ -22,6 +26,7 @@ class Vol(Enum):
     QUIET = (0.6, 0.55)
     NORMAL = (1.0, 1.0)
     HIGH = (1.65, 1.7)
+    STORM = (3.2, 2.4)
 
     @property
     def sigma(self) -> float:
@@ -34,6 +39,9 @@ class Vol(Enum):
         return self.value[1]
 
 
+_OTHER = {Vol.QUIET: Vol.HIGH, Vol.HIGH: Vol.QUIET}
+
+
 class Climate:
     """The current regime. `trend` is signed strength in -1..1; zero means a range."""
 
@@ -41,7 +49,9 @@ class Climate:
         self._draws = draws
         self.vol = Vol.NORMAL
         self.trend = 0.0
+        self.lean = 1.0  # the way of the day: most trends go that way
         self.chapter = 0  # counts trends and ranges, so that a symbol knows when to drop a new anchor
+        self.planned: list[tuple[float, int]] = []  # (trend along the day's way, ticks) before chance takes over
         self._vol_left = 40
         self._chapter_left = 0
         self._wander = 0.0
@@ -54,7 +64,7 @@ class Climate:
     def tick(self) -> None:
         """Go on by 30 s."""
         draws = self._draws
-        self._wander += -0.08 * self._wander + 0.07 * draws.normal()
+        self._wander += -0.08 * self._wander + 0.03 * draws.normal()
         self._vol_left -= 1
         if self._vol_left <= 0:
             self._turn_vol()
@@ -64,27 +74,32 @@ class Climate:
 
     def settle_vol(self, vol: Vol, ticks: int) -> None:
         """Fix the volatility regime for a while."""
-        self.vol, self._vol_left = vol, ticks
+        self.vol, self._vol_left, self._wander = vol, ticks, 0.0
 
-    def settle_trend(self, trend: float, ticks: int) -> None:
-        """Fix the trend for a while; used to open the live market in the middle of one."""
-        self.trend, self._chapter_left = trend, ticks
-        self.chapter += 1
+    def plan(self, chapters: list[tuple[float, int]]) -> None:
+        """Begin a new chapter at the next tick: these, as (trend along the way of the day, ticks), then chance."""
+        self.planned, self._chapter_left = list(chapters), 0
 
     def _turn_vol(self) -> None:
         turn = self._draws.uniform()
         if self.vol is Vol.NORMAL:
             self.vol = Vol.HIGH if turn < 0.58 else Vol.QUIET
         else:
-            self.vol = Vol.NORMAL if turn < 0.75 else (Vol.QUIET if self.vol is Vol.HIGH else Vol.HIGH)
+            self.vol = Vol.NORMAL if turn < 0.75 or self.vol is Vol.STORM else _OTHER[self.vol]
         mean = _STICKY_TICKS[self.vol.name]
         self._vol_left = max(6, round(-mean * math.log(1.0 - self._draws.uniform())))
 
     def _turn_chapter(self) -> None:
         draws = self._draws
         self.chapter += 1
+        if self.planned:
+            trend, self._chapter_left = self.planned.pop(0)
+            self.trend = trend * self.lean
+            return
         if self.trend != 0.0 and draws.chance(0.65):
             self.trend = 0.0
         else:
-            self.trend = draws.between(0.55, 1.0) * (1.0 if draws.chance(0.5) else -1.0)
+            if draws.chance(LEAN_TURNS):
+                self.lean = -self.lean
+            self.trend = draws.between(0.55, 1.0) * (self.lean if draws.chance(WITH_LEAN) else -self.lean)
         self._chapter_left = round(draws.between(20, 80))

@@ -8,8 +8,8 @@ from vortex.exchange.generator_story import Pressure
 from vortex.exchange.market_events import MarkState, OpenInterestState, RatioState
 
 FUNDING_MS = 8 * 3_600_000
-TREND_INTEREST = 2.0e-6
-"""Open interest grows by this share per step of 100 ms in a full trend: about 0.6 % in five minutes."""
+TREND_INTEREST = 1.0e-6
+"""Open interest grows by this share per step of 100 ms in a full trend: about 0.3 % in five minutes."""
 
 INTEREST_HOME = 2.0e-6
 """Pull per step of open interest towards its ordinary level."""

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 from vortex.exchange.generator_climate import CLIMATE_TICK_STEPS, Climate
 from vortex.exchange.generator_crowd import FUNDING_MS, Crowd
-from vortex.exchange.generator_draws import Draws
-from vortex.exchange.generator_profile import STEP_MS, Profile
+from vortex.exchange.generator_draws import Draws, total
+from vortex.exchange.generator_profile import STEP_MS, Profile, own_trend
 from vortex.exchange.generator_story import Pressure, Story
-from vortex.exchange.generator_tape import RANGE_STEPS, SHARED, TREND_DRIFT
+from vortex.exchange.generator_stretch import Movement, wave, zeal
+from vortex.exchange.generator_tape import RANGE_STEPS, SHARED, TREND_DRIFT, WAVE_DRIFT
 from vortex.exchange.history import MINUTE_MS, Candle, FundingPoint
 from vortex.exchange.market_events import OpenInterestState, RatioState
 
@@ -87,19 +88,23 @@ def symbol_past(weather: list[Weather], walker: Walker, first_step: int, end_ms:
     first_ms = end_ms - len(weather) * TICK_MS
     price = anchor = 1.0
     chapter = -1
+    movement = Movement()
     for index, each in enumerate(weather):
         step = first_step + index * CLIMATE_TICK_STEPS
         pressure = each.pressure
         if pressure.kind == "calm":
-            pressure = walker.story.over(step, CLIMATE_TICK_STEPS, each.trend)
+            pressure = walker.story.over(step, CLIMATE_TICK_STEPS, own_trend(walker.profile, each.trend))
         else:
             walker.story.wait(CLIMATE_TICK_STEPS)
         if each.chapter != chapter:
             chapter, anchor = each.chapter, price
         sigma = walker.profile.sigma_step * each.sigma * _ROOT
-        price *= 1.0 + _move(each, pressure, sigma, walker.draws)
-        if each.trend == 0.0 and pressure.kind == "calm":
+        price *= 1.0 + _move(each, pressure, sigma, movement.lead, walker)
+        if pressure.kind == "calm" and each.trend == 0.0:
             price += (anchor - price) * CLIMATE_TICK_STEPS / RANGE_STEPS
+        high, low = max(price, past.prices[-1]), min(price, past.prices[-1])
+        movement.take(first_ms + index * TICK_MS, high, low, price)
+        walker.story.lead = movement.lead
         move = (price / past.prices[-1] - 1.0) / sigma
         past.prices.append(price)
         past.sigmas.append(sigma)
@@ -112,11 +117,13 @@ def symbol_past(weather: list[Weather], walker: Walker, first_step: int, end_ms:
 _ROOT = math.sqrt(CLIMATE_TICK_STEPS)
 
 
-def _move(weather: Weather, pressure: Pressure, sigma: float, draws: Draws) -> float:
+def _move(weather: Weather, pressure: Pressure, sigma: float, lead: float, walker: Walker) -> float:
     """Relative price move over one tick."""
-    noise = math.sqrt(SHARED) * weather.factor + math.sqrt(1 - SHARED) * draws.normal()
-    drift = (weather.trend * TREND_DRIFT + pressure.drift) * _ROOT
-    return sigma * (drift + FINE_TO_COARSE * noise)
+    noise = math.sqrt(SHARED) * weather.factor + math.sqrt(1 - SHARED) * walker.draws.normal()
+    follows = walker.profile.follows
+    drift = weather.trend * follows * TREND_DRIFT * zeal(weather.trend, lead) + pressure.drift
+    drift += (1.0 - follows if weather.trend else 1.0) * WAVE_DRIFT * wave(lead)
+    return sigma * (drift * _ROOT + FINE_TO_COARSE * noise)
 
 
 def _trade_through(past: Past, usual: float, move: float, draws: Draws) -> None:
@@ -136,33 +143,39 @@ def _ask_the_crowd(past: Past, crowd: Crowd, ts_ms: int) -> None:
         past.funding.append((ts_ms // FUNDING_MS * FUNDING_MS, crowd.funding_rate(), len(past.prices) - 1))
 
 
-def past_candles(
-    past: Past, last_ticks: float, volume_per_activity: float, trades_per_activity: float, draws: Draws
-) -> list[Candle]:
-    """One-minute candles whose last price is `last_ticks`; extremes are those of a Brownian bridge."""
+def past_minutes(past: Past, last_ticks: float, draws: Draws) -> list[tuple[int, int, int, int]]:
+    """Open, high, low and close of each minute; the last close is `last_ticks`, extremes those of a Brownian bridge."""
     scale = last_ticks / past.prices[-1]
     prices = [price * scale for price in past.prices]
-    candles: list[Candle] = []
+    minutes: list[tuple[int, int, int, int]] = []
     for start in range(0, len(prices) - 1, TICKS_PER_MINUTE):
         high, low = prices[start], prices[start]
-        activity = bought = 0.0
         for each in range(start, start + TICKS_PER_MINUTE):
             top, bottom = _bridge(prices[each], prices[each + 1], past.sigmas[each], draws)
             high, low = max(high, top), min(low, bottom)
-            activity += past.activity[each]
-            bought += past.activity[each] * past.buys[each]
         opened, closed = round(prices[start]), round(prices[start + TICKS_PER_MINUTE])
-        high_ticks = max(round(high), opened, closed)
-        low_ticks = max(1, min(round(low), opened, closed))
-        middle = (opened + closed + high_ticks + low_ticks) // 4
+        minutes.append((opened, max(round(high), opened, closed), max(1, min(round(low), opened, closed)), closed))
+    return minutes
+
+
+def past_candles(
+    past: Past, minutes: list[tuple[int, int, int, int]], volume_per_activity: float, trades_per_activity: float
+) -> list[Candle]:
+    """One-minute candles of these prices."""
+    candles: list[Candle] = []
+    for index, (opened, high, low, closed) in enumerate(minutes):
+        ticks = range(index * TICKS_PER_MINUTE, (index + 1) * TICKS_PER_MINUTE)
+        activity = total(past.activity[each] for each in ticks)
+        bought = total(past.activity[each] * past.buys[each] for each in ticks)
+        middle = (opened + closed + high + low) // 4
         volume = max(1, int(activity * volume_per_activity))
         taker = min(volume, int(bought * volume_per_activity))
         candles.append(
             Candle(
-                past.first_ms + start * TICK_MS,
+                past.first_ms + index * MINUTE_MS,
                 opened,
-                high_ticks,
-                low_ticks,
+                high,
+                low,
                 closed,
                 volume,
                 volume * middle,

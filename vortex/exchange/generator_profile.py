@@ -20,12 +20,13 @@ class Character:
     rate: float  # trades per second when nothing special happens
     depth: float  # displayed quote value relative to the deepest contract
     interest: float  # open interest in quote units
+    follows: float = 1.0  # how much of the shared trend it takes part in; the rest of the time it ranges
 
 
 CHARACTERS = {
-    "BTCUSDT": Character(minute_bps=9.0, rate=1.5, depth=1.0, interest=7.5e9),
-    "ETHUSDT": Character(minute_bps=11.5, rate=1.5, depth=0.8, interest=5.0e9),
-    "SOLUSDT": Character(minute_bps=13.5, rate=1.3, depth=0.35, interest=1.2e9),
+    "BTCUSDT": Character(minute_bps=11.0, rate=1.5, depth=1.0, interest=7.5e9),
+    "ETHUSDT": Character(minute_bps=12.0, rate=1.5, depth=0.8, interest=5.0e9, follows=0.2),
+    "SOLUSDT": Character(minute_bps=14.5, rate=1.3, depth=0.35, interest=1.2e9),
 }
 OTHER = Character(minute_bps=14.0, rate=1.0, depth=0.15, interest=2.0e8)
 """Anything else is taken for a middling alternative coin."""
@@ -39,6 +40,7 @@ LEVEL_VALUE = 8_000.0
 TRADE_VALUE = 550.0
 """Median quote value of one print of the deepest contract."""
 
+FOLLOWS_LEAST = 0.5
 LEVEL_SPACING = 0.000_003
 """Mean relative distance between occupied levels where the tick is finer than that."""
 
@@ -56,6 +58,7 @@ class Profile:
     level_lots: float
     trade_lots: float
     interest_lots: float
+    follows: float
     density: float  # share of price ticks near the touch that hold an order
 
 
@@ -76,5 +79,11 @@ def profile_of(instrument: Instrument) -> Profile:
         level_lots=max(2.0, LEVEL_VALUE * scale / lot_value),
         trade_lots=max(0.5, TRADE_VALUE * scale / lot_value),
         interest_lots=character.interest / lot_value,
+        follows=character.follows,
         density=min(1.0, max(0.25, tick / (price * LEVEL_SPACING))),
     )
+
+
+def own_trend(profile: Profile, trend: float) -> float:
+    """The shared trend as the symbol's own episodes see it: nothing, for one that hardly follows."""
+    return trend if profile.follows >= FOLLOWS_LEAST else 0.0

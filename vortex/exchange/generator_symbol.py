@@ -3,25 +3,25 @@
 from vortex.exchange.generator_climate import Climate
 from vortex.exchange.generator_crowd import Crowd
 from vortex.exchange.generator_draws import Draws
-from vortex.exchange.generator_past import TICKS_PER_MINUTE, Past, past_candles, past_funding
-from vortex.exchange.generator_profile import Profile
+from vortex.exchange.generator_past import FIVE_MINUTES_MS, Past, past_candles, past_funding, past_minutes
+from vortex.exchange.generator_profile import STEP_MS, Profile, own_trend
 from vortex.exchange.generator_story import Pressure, Story
-from vortex.exchange.generator_stretch import Stretch
+from vortex.exchange.generator_stretch import FRESH_MINUTES, Stretch
 from vortex.exchange.generator_tape import Tape
-from vortex.exchange.history import History, all_intervals, minute_candles
+from vortex.exchange.history import MINUTE_MS, History, all_intervals, minute_candles
 from vortex.exchange.market_events import (
     BookState,
     LiquidationPrint,
     MarketEvent,
     MarketTrade,
     OpenInterestState,
+    RatioState,
 )
 
 MARK_STEPS = 10
 INTEREST_STEPS = 50
 RATIO_STEPS = 150
 STRETCH_STEPS = 10
-STRETCH_MINUTES = 120
 RECENT_INTEREST_STEPS = 150
 """Open interest is read every 15 s by whoever watches it; the recent history has the same grain."""
 
@@ -34,6 +34,8 @@ class Warmup:
         self.previous_close = previous_close
         self.trades: list[MarketTrade] = []
         self.interest: list[OpenInterestState] = []
+        self.points: list[OpenInterestState] = []
+        self.ratios: list[RatioState] = []
         self.activity = 0.0
 
 
@@ -50,9 +52,10 @@ class GeneratedSymbol:
         salt = int(Draws(seed, f"{name}/salt").uniform() * 2**53)
         self.tape = Tape(profile, Draws(seed, f"{name}/tape"), salt, profile.start_ticks)
         self._stretch = Stretch()
-        scale = profile.start_ticks / past.prices[-1]
-        for price in past.prices[-1 : -TICKS_PER_MINUTE * STRETCH_MINUTES : -TICKS_PER_MINUTE][::-1]:
-            self._stretch.close(price * scale)
+        self._minutes = past_minutes(past, profile.start_ticks, Draws(seed, f"{name}/bridge"))
+        first_ms = past.end_ms - FRESH_MINUTES * MINUTE_MS
+        for index, (_, high, low, close) in enumerate(self._minutes[-FRESH_MINUTES:]):
+            self._stretch.close(first_ms + index * MINUTE_MS, high, low, close)
         self.warmup = Warmup(past.end_ms, round(profile.start_ticks))
 
     def warm(self, step: int, ts_ms: int, climate: Climate, shared: Pressure, factor: float) -> None:
@@ -66,6 +69,10 @@ class GeneratedSymbol:
         self._crowd.feel(climate.trend, pressure, 1)
         if step % RECENT_INTEREST_STEPS == 0:
             warmup.interest.append(self._crowd.open_interest(ts_ms))
+        if ts_ms >= warmup.begin_ms + STEP_MS and ts_ms % FIVE_MINUTES_MS < STEP_MS:
+            at_ms = ts_ms // FIVE_MINUTES_MS * FIVE_MINUTES_MS
+            warmup.points.append(self._crowd.open_interest(at_ms))
+            warmup.ratios.append(self._crowd.ratios(at_ms, self.tape.bought, self.tape.sold))
 
     def live(self, step: int, ts_ms: int, climate: Climate, shared: Pressure, factor: float) -> list[MarketEvent]:
         """One step of the live market, in time order."""
@@ -80,9 +87,9 @@ class GeneratedSymbol:
         events += _merged(trades, forced)
         return events
 
-    def open(self, planned: list[str]) -> None:
-        """The opening: what was going on ends, and something new begins within two minutes."""
-        self._story.open(0, (50.0, 100.0), planned)
+    def tell(self, step: int, first_s: tuple[float, float], planned: list[str]) -> None:
+        """What was going on ends; after a pause the planned episodes begin."""
+        self._story.open(step, first_s, planned)
 
     def history(self, start_ms: int) -> History:
         """Everything before the opening."""
@@ -92,17 +99,15 @@ class GeneratedSymbol:
         volume = sum(each.qty_lots for each in warmup.trades) / activity
         count = len(warmup.trades) / activity
         ticks = 300.0  # steps of activity in one tick of the coarse past
-        draws = Draws(self._seed, f"{self.profile.symbol}/bridge")
-        coarse = past_candles(self._past, self.profile.start_ticks, volume * ticks, count * ticks, draws)
-        minutes = coarse + recent
+        minutes = past_candles(self._past, self._minutes, volume * ticks, count * ticks) + recent
         return History(
             symbol=self.profile.symbol,
             end_ms=start_ms,
             candles=all_intervals(minutes),
             trades=tuple(warmup.trades),
-            open_interest=tuple(self._past.interest),
+            open_interest=(*self._past.interest, *warmup.points),
             open_interest_recent=tuple(warmup.interest),
-            ratios=tuple(self._past.ratios),
+            ratios=(*self._past.ratios, *warmup.ratios),
             funding=past_funding(self._past, self.profile.start_ticks * self.profile.tick),
         )
 
@@ -111,9 +116,11 @@ class GeneratedSymbol:
         story = self._story
         if step % STRETCH_STEPS == 0:
             self._stretch.follow(ts_ms, self.tape.touch.mid)
-            story.stretched, story.way = self._stretch.side(), self._stretch.way()
+            story.view = self._stretch.view(ts_ms)
+            if story.view is not None:
+                self.tape.lead = story.lead = story.view.lead
         if shared.kind == "calm" or story.now.kind == "overshoot":
-            return story.at(step, climate.trend)
+            return story.at(step, own_trend(self.profile, climate.trend))
         story.wait(1)
         return shared
 

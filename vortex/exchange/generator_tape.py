@@ -13,6 +13,7 @@ from vortex.exchange.generator_draws import Draws
 from vortex.exchange.generator_ladder import Ladder
 from vortex.exchange.generator_profile import STEP_MS, STEPS_PER_MINUTE, Profile
 from vortex.exchange.generator_story import Pressure
+from vortex.exchange.generator_stretch import wave, zeal
 from vortex.exchange.generator_touch import Touch
 from vortex.exchange.market_events import LiquidationPrint, MarketTrade
 
@@ -26,7 +27,8 @@ LEAD_STEPS = 5
 TREND_DRIFT = 0.28 / math.sqrt(STEPS_PER_MINUTE)
 """A full trend moves 0.28 standard deviations of a minute per minute."""
 
-RANGE_STEPS = 2_600.0
+WAVE_DRIFT = 0.5 / math.sqrt(STEPS_PER_MINUTE)
+RANGE_STEPS = 6_000.0
 """How slowly a range pulls back, steps."""
 
 SWEEP_SIGMAS = 1.9
@@ -60,6 +62,8 @@ class Tape:
         self._last_up = True
         self._calm = 1.0
         self._patience = 1.0
+        self._swept = 1.0
+        self.lead = 0.0  # what everybody sees of the trend
         self._jumped = False
         self._chapter = -1
 
@@ -94,6 +98,7 @@ class Tape:
         trades, last_ms = self._touch_trades(ts_ms, climate, pressure)
         forced = self._forced(trades, last_ms, pressure)
         self._calm = 1.0 - min(1.0, abs(pressure.bias))
+        self._swept = pressure.swept
         self._sweep(step, trades, max(last_ms, ts_ms + int(STEP_MS * self._draws.uniform())))
         self._excited = min(6.0, 0.9 * self._excited + 0.03 * len(trades))
         self._remember(trades)
@@ -114,10 +119,12 @@ class Tape:
         noise = math.sqrt(SHARED) * factor + math.sqrt(1 - SHARED) * draws.normal()
         if draws.uniform() < 0.012:
             noise *= 3.0
-        drift = climate.trend * TREND_DRIFT + pressure.drift
-        drift += LEAD * self._leads[0]
+        follows = self.profile.follows
+        drift = climate.trend * follows * TREND_DRIFT * zeal(climate.trend, self.lead) + pressure.drift
+        ranging = 1.0 - follows if climate.trend else 1.0
+        drift += LEAD * self._leads[0] + ranging * WAVE_DRIFT * wave(self.lead)
         self.value *= 1.0 + self.sigma * (drift + 0.8 * noise)
-        if climate.trend == 0.0 and pressure.kind == "calm":
+        if pressure.kind == "calm" and climate.trend == 0.0:
             self.value += (self.anchor - self.value) / RANGE_STEPS
 
     def _touch_trades(self, ts_ms: int, climate: Climate, pressure: Pressure) -> tuple[list[MarketTrade], int]:
@@ -174,7 +181,7 @@ class Tape:
         if not pressure.liquidation_chance or not draws.chance(pressure.liquidation_chance):
             return []
         up = pressure.bias > 0
-        lots = self._take(up, int(self.profile.touch_lots * draws.between(0.1, 0.6)) + 1)
+        lots = self._take(up, int(self.profile.touch_lots * min(1.5, pressure.size) * draws.between(0.1, 0.6)) + 1)
         px = self.touch.ask if up else self.touch.bid
         beyond = max(1, int(px * draws.between(*LIQUIDATION_BPS) * 1e-4))
         symbol = self.profile.symbol
@@ -208,10 +215,10 @@ class Tape:
         prices, depth = levels[2:] if up else levels[:2]
         queue = touch.ask_lots if up else touch.bid_lots
         near, far = (touch.ask, touch.bid) if up else (touch.bid, touch.ask)
-        first = max(1, int(0.8 * queue * draws.uniform() ** 3))
+        first = max(1, int(0.8 * self._swept * queue * draws.uniform() ** 3))
         trades.append(MarketTrade(ts_ms, symbol, near, first, not up))
         end = target if up else -target
-        share, answered = SWEPT_SHARE_MAX * draws.uniform() ** 1.5, ANSWERED * self._calm
+        share, answered = self._swept * SWEPT_SHARE_MAX * draws.uniform() ** 1.5, ANSWERED * self._calm
         printed = 0
         for px, resting in zip(prices, depth, strict=True):
             if (px if up else -px) >= end or printed == PRINTS_PER_SWEEP:
