@@ -9,6 +9,7 @@ from actors.publisher import Publisher
 from actors.role import PeerInfo, RoleContext
 from actors.timers import Timers
 from vortex import bootstrap
+from vortex.adapters.mirror import RedisMirror
 from vortex.adapters.postgres.breaker_store import BreakerStore
 from vortex.domain.commands import LatchKill, ResumeTrading
 from vortex.domain.effects import (
@@ -40,7 +41,7 @@ class BreakerRole:
         bootstrap.start_logs(self._settings, ctx.role, ctx.epoch)
         self._engine: BreakerEngine | None = None
         self._timers = Timers(self._on_timer)
-        self._publisher = Publisher(ctx, self._settings, self.view)
+        self._publisher = Publisher(ctx, self._settings, self.view, self._flush)
         self._effects: asyncio.Queue[tuple[int, Effect]] = asyncio.Queue(maxsize=WAITING_MAX)
         self._vetoes = 0
         self._early: list[Envelope] = []
@@ -123,6 +124,18 @@ class BreakerRole:
         return self._engine.view() if self._engine is not None else {}
 
     # ---- inside
+
+    def _flush(self, mirror: RedisMirror) -> None:
+        """The `circuit_breaker` hash of D-1."""
+        seen = self.view()
+        reasons = ", ".join(map(str, seen.get("reasons", ())))
+        mirror.put_circuit_breaker(
+            {
+                "state": str(seen.get("state", "")),
+                "reason": reasons,
+                "cooldown_until": str(seen.get("cooldown_until") or ""),
+            }
+        )
 
     def _on_timer(self, event: TimerFired) -> None:
         if self._engine is not None:

@@ -13,6 +13,7 @@ import msgspec
 from actors.publisher import Publisher
 from actors.role import PeerInfo, RoleContext
 from vortex import bootstrap
+from vortex.adapters.mirror import RedisMirror
 from vortex.adapters.postgres.audit_store import AuditEntry
 from vortex.domain.effects import Alert, Audit
 from vortex.domain.envelope import Envelope
@@ -40,12 +41,13 @@ class RecorderRole:
         self._settings = bootstrap.load_settings(ctx.settings_json)
         bootstrap.start_logs(self._settings, ctx.role, ctx.epoch)
         self._waiting: asyncio.Queue[AuditEntry | Decision] = asyncio.Queue(maxsize=WAITING_MAX)
-        self._publisher = Publisher(ctx, self._settings, self.view)
+        self._publisher = Publisher(ctx, self._settings, self.view, self._mirror_session)
         self._counts: Counter[str] = Counter()
         self._over: asyncio.Future[None] | None = None
         self._running = False
         self._recent: deque[str] = deque(maxlen=RECENT_MAX)
         self._kpis: dict[str, Any] = {}
+        self._session: dict[str, str | int] = {}
 
     @property
     def state(self) -> str:
@@ -106,6 +108,10 @@ class RecorderRole:
 
     # ---- inside
 
+    def _mirror_session(self, mirror: RedisMirror) -> None:
+        """The `session` hash of D-1, as today's finished trades add up."""
+        mirror.put_session(self._session)
+
     def _now_ms(self) -> int:
         return self._ctx.clock.unix() // MS
 
@@ -120,6 +126,7 @@ class RecorderRole:
             now_ms = self._now_ms()
             with contextlib.suppress(JournalUnavailable):
                 self._kpis = msgspec.to_builtins(await memory.kpis(now_ms - now_ms % DAY_MS))
+                self._session = await memory.session(now_ms - now_ms % DAY_MS)
             await asyncio.sleep(KPIS_S)
 
     async def _flush(self, memory: bootstrap.Memory) -> None:

@@ -1,6 +1,7 @@
 """The composition root: from settings to open adapters. The one place that chooses implementations."""
 
 import asyncio
+import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -30,6 +31,8 @@ from vortex.logs import configure
 from vortex.settings import Secrets, Settings
 
 NOT_SAID = -1
+SESSION_TRADES_MAX = 500
+"""Finished trades that a day's session is summed over, far above the daily limit (CB-8)."""
 BAD_KEY_CODES = frozenset({-1002, -1022, -2014, -2015})
 
 
@@ -286,6 +289,19 @@ class Memory:
     async def kpis(self, since_ms: int) -> Kpis:
         """Section 9 of the spec, over trades finished since a time."""
         return await self._history.kpis(since_ms)
+
+    async def session(self, since_ms: int) -> dict[str, str | int]:
+        """The `session` hash of D-1: trades, net and gross P&L, fees since a time; losses in a row, newest first."""
+        rows = await self._history.trades(limit=SESSION_TRADES_MAX, state="CLOSED")
+        taken = [row for row in rows if row.exit_reason != "NO_FILL" and (row.exit_ms or 0) >= since_ms]
+        losses = itertools.takewhile(lambda row: (row.pnl_net or 0) < 0, taken)
+        return {
+            "trades_today": len(taken),
+            "pnl_today": str(sum(row.pnl_net or Decimal(0) for row in taken)),
+            "gross_pnl": str(sum(row.pnl_gross or Decimal(0) for row in taken)),
+            "fee_total": str(sum(row.fee_total or Decimal(0) for row in taken)),
+            "streak": -sum(1 for _ in losses),
+        }
 
     async def close(self) -> None:
         """Give connections back."""
