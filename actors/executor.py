@@ -14,7 +14,7 @@ from actors.role import PeerInfo, RoleContext
 from actors.timers import Timers
 from actors.wire import Wire, WireEffect
 from vortex import bootstrap
-from vortex.domain.commands import BreakerCommand, Flatten, Reconcile
+from vortex.domain.commands import BreakerCommand, Flatten, OperatorCommand, Reconcile, SymbolCommand
 from vortex.domain.effects import (
     Alert,
     Answer,
@@ -134,11 +134,13 @@ class ExecutorRole:
         if self._engine is None:
             self._early.append(envelope)
             return
-        if envelope.sender.startswith("symbol:"):
-            symbol = envelope.sender.partition(":")[2]
-            self._perform(self._engine.from_symbol(symbol, envelope.epoch, envelope.body))  # type: ignore[arg-type]  # the engine refuses other bodies
+        body = envelope.body
+        if envelope.sender.startswith("symbol:") and isinstance(body, SymbolCommand):
+            self._perform(self._engine.from_symbol(envelope.sender.partition(":")[2], envelope.epoch, body))
+        elif isinstance(body, OperatorCommand):
+            self._perform(self._engine.from_operator(body))
         else:
-            self._perform(self._engine.from_operator(envelope.body))  # type: ignore[arg-type]  # as above
+            raise LocalViolation(f"the executor does not take {type(body).__name__} from {envelope.sender}")
 
     async def ask(self, body: bytes) -> str:
         """Reconcile and Flatten answer with their report, the others with an acknowledgement."""

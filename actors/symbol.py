@@ -12,6 +12,7 @@ from actors.timers import Timers
 from vortex import bootstrap
 from vortex.domain.effects import Alert, Audit, Backfill, CancelTimer, Effect, Exit, SetTimer, TellExecutor
 from vortex.domain.envelope import Envelope
+from vortex.domain.events import SymbolEvent
 from vortex.domain.market import MarketMessage
 from vortex.domain.outcomes import TimerFired
 from vortex.engine.symbol import SymbolEngine, standard_symbol
@@ -100,9 +101,10 @@ class SymbolRole:
         if self._engine is None:
             self._early.append(envelope)
             return
-        if envelope.sender != "executor":
-            raise LocalViolation(f"{self._ctx.role} does not take letters from {envelope.sender}")
-        self._perform(self._engine.on_executor(envelope.body))  # type: ignore[arg-type]  # the engine refuses other bodies
+        body = envelope.body
+        if envelope.sender != "executor" or not isinstance(body, SymbolEvent):
+            raise LocalViolation(f"{self._ctx.role} does not take {type(body).__name__} from {envelope.sender}")
+        self._perform(self._engine.on_executor(body))
 
     async def ask(self, body: bytes) -> str:
         """A symbol is commanded through the executor."""
