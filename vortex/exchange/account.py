@@ -7,6 +7,7 @@ plus open cost equals the cash that changed hands, to the last 1e-8.
 from collections import deque
 from dataclasses import dataclass, field
 
+from vortex.exchange.collateral import Collateral
 from vortex.exchange.instruments import QUOTE_SCALE, Instrument
 from vortex.exchange.orders import AlgoOrder, Fill, Order
 
@@ -122,12 +123,18 @@ class Account:
     countdowns: dict[str, int] = field(default_factory=dict)
     maker_rate: int = MAKER_RATE
     taker_rate: int = TAKER_RATE
-    liquidating: bool = False
+    liquidating: dict[str, int] = field(default_factory=dict)
+    """Pockets of money in liquidation, by name, and when the next step is due (exchange ms)."""
+    collateral: Collateral | None = None
+    """What prices the other assets in multi-assets mode."""
     updated_ms: int = 0
     realized_total: int = 0
     commission_total: dict[str, int] = field(default_factory=dict)
     funding_total: int = 0
     insurance_total: int = 0
+    """Received from the insurance fund, less the liquidation fees paid to it."""
+    exchanged: dict[str, int] = field(default_factory=dict)
+    """Gained or lost in automatic exchanges, per asset."""
     fill_cash: int = 0
     """Signed quote value of every fill, sells positive: the independent side of the conservation check."""
 
@@ -159,6 +166,16 @@ class Account:
     def held(self) -> list[Position]:
         """Positions that are not flat."""
         return [position for position in self.positions.values() if position.lots]
+
+    def in_liquidation(self, symbol: str = "") -> bool:
+        """Is the cross wallet being liquidated, or an isolated position of this symbol (any, without one)?"""
+        return any(not symbol or name.split()[0] in ("CROSS", symbol) for name in self.liquidating)
+
+    def margin_wallet(self) -> int:
+        """What the wallets count for as margin, in 1e-8 dollars: USDT alone, or every asset in multi-assets mode."""
+        if self.multi_assets and self.collateral is not None:
+            return self.collateral.total(self.wallets)
+        return self.wallets.get("USDT", 0)
 
     def remember(self, order: Order) -> None:
         """Index a new order."""
@@ -192,12 +209,13 @@ class Account:
     def conservation_error(self) -> dict[str, int]:
         """What the books do not explain, in 1e-8 per asset; all zero when money is conserved.
 
-        Wallet = deposits + realized - commission + funding + insurance, and the cash of all fills equals
+        Wallet = deposits + realized - commission + funding + insurance + exchanged, and the cash of all fills equals
         realized profit minus the cost of what is still held.
         """
         errors = {}
         for asset in sorted(self.wallets):
             expected = self.deposits.get(asset, 0) - self.commission_total.get(asset, 0)
+            expected += self.exchanged.get(asset, 0)
             if asset == "USDT":
                 expected += self.realized_total + self.funding_total + self.insurance_total
             errors[asset] = self.wallets[asset] - expected

@@ -4,11 +4,10 @@ from decimal import Decimal
 
 from vortex.exchange.account import Account
 from vortex.exchange.desk import Desk
-from vortex.exchange.events import algo_update
 from vortex.exchange.floor import Floor
 from vortex.exchange.instruments import Instrument
 from vortex.exchange.listing import Listing
-from vortex.exchange.orders import BUY, CONDITIONAL_TYPES, SELL, SIDE_NAMES, TIMES_IN_FORCE, AlgoOrder
+from vortex.exchange.orders import BUY, CONDITIONAL_TYPES, SELL, TIMES_IN_FORCE, AlgoOrder
 from vortex.exchange.params import Params, flag, number, optional, price_ticks, quantity_lots, required, whole
 from vortex.exchange.refusal import Refusal
 from vortex.exchange.rules import (
@@ -28,6 +27,18 @@ TAKE_PROFIT_KINDS = frozenset({"TAKE_PROFIT", "TAKE_PROFIT_MARKET"})
 TRAILING = "TRAILING_STOP_MARKET"
 CALLBACK_MIN, CALLBACK_MAX = Decimal("0.1"), Decimal(20)
 ROUNDS_MAX = 1_000
+STOP_CODES = {-4001: -4006, -4002: -4007}
+"""Codes of prices that trigger prices have their own form of."""
+_REJECTED = frozenset({"reject_trigger"})
+
+
+def _check_distance(algo: AlgoOrder) -> None:
+    """The limit price is held against the trigger as it will be against the mark; -4183, -4184."""
+    instrument = algo.instrument
+    if algo.side == BUY and algo.px > algo.trigger_px * instrument.percent_up:
+        raise Refusal(-4183)
+    if algo.side == SELL and algo.px < algo.trigger_px * instrument.percent_down:
+        raise Refusal(-4184)
 
 
 class AlgoService:
@@ -44,6 +55,8 @@ class AlgoService:
     def place(self, account: Account, params: Params) -> AlgoOrder:
         """A new conditional order: parameters, filters, -2021, the account's cap; no margin check."""
         algo = self._read(account, params)
+        if account.in_liquidation(algo.symbol):
+            raise Refusal(-2023)
         listing = self._floor.listing(algo.symbol)
         if listing.status != "TRADING":
             raise Refusal(-4140)
@@ -142,7 +155,10 @@ class AlgoService:
             return
         if trigger is None:
             raise Refusal(-1102, "triggerPrice")
-        algo.trigger_px = price_ticks(instrument, trigger)
+        try:
+            algo.trigger_px = price_ticks(instrument, trigger)
+        except Refusal as refusal:
+            raise Refusal(STOP_CODES.get(refusal.code, refusal.code)) from None
         if algo.kind not in LIMIT_KINDS:
             if price:
                 raise Refusal(-1106, "price")
@@ -151,7 +167,9 @@ class AlgoService:
             raise Refusal(-1128)
         if price is None and algo.price_match == "NONE":
             raise Refusal(-1102, "price")
-        algo.px = 0 if price is None else price_ticks(instrument, price)
+        if price is not None:
+            algo.px = price_ticks(instrument, price)
+            _check_distance(algo)
 
     def _trailing_prices(self, algo: AlgoOrder, params: Params) -> None:
         rate, activate = number(params, "callbackRate"), number(params, "activatePrice")
@@ -197,32 +215,10 @@ class AlgoService:
         return len(mine)
 
     def _end(self, algo: AlgoOrder, status: str, failure: str = "") -> None:
-        algo.status, algo.failure, algo.updated_ms = status, failure, self._floor.now_ms
-        account = self._floor.accounts[algo.account]
-        account.open_algos.pop(algo.algo_id, None)
-        self._tell(algo)
-        self._settlement.guard(account, algo.symbol, algo.position_side)
+        self._settlement.end_algo(algo, status, failure)
 
     def _tell(self, algo: AlgoOrder) -> None:
-        floor = self._floor
-        floor.tell(algo.account, algo_update(algo, floor.now_ms))
-        floor.ledger.write(
-            "algo",
-            floor.now_ms,
-            account=algo.account,
-            symbol=algo.symbol,
-            client_order_id=algo.client_id,
-            algo_id=algo.algo_id,
-            status=algo.status,
-            type=algo.kind,
-            side=SIDE_NAMES[algo.side],
-            trigger=algo.instrument.px_text(algo.trigger_px),
-            quantity=algo.instrument.qty_text(algo.lots),
-            close_position=algo.close_position,
-            reduce_only=algo.reduce_only,
-            child=0 if algo.child is None else algo.child.order_id,
-            failure=algo.failure,
-        )
+        self._settlement.announce_algo(algo)
 
     # --- triggering -----------------------------------------------------------------------------------------
 
@@ -322,6 +318,8 @@ class AlgoService:
         algo.trigger_ms = floor.now_ms
         account.open_algos.pop(algo.algo_id, None)
         try:
+            if floor.faults.strike(_REJECTED, floor.now_ms, path="/fapi/v1/algoOrder", symbol=algo.symbol):
+                raise Refusal(-2019)  # noqa: TRY301  # the fault stands for whatever the desk might have found
             child = self._desk.accept(account, ticket, algo.algo_id, algo.close_position)
         except Refusal as refusal:
             self._end(algo, "REJECTED", refusal.message)

@@ -1,7 +1,9 @@
 """Candles of every interval, kept from trades at constant cost: each trade touches only the open minute."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from vortex.exchange.history import Candle
 from vortex.exchange.instruments import Instrument, money_trim
@@ -25,6 +27,10 @@ _MINUTES: Mapping[str, int] = {
     "1w": 10080,
 }
 INTERVALS_MS: Mapping[str, int] = {name: minutes * MINUTE_MS for name, minutes in _MINUTES.items()}
+"""Intervals of a fixed length."""
+MONTH = "1M"
+INTERVALS = (*INTERVALS_MS, MONTH)
+"""Every interval, shortest first; a month is as long as the calendar says, in UTC."""
 CLOSED_MAX = 20_160
 TRIMMED = 1_000
 
@@ -33,6 +39,31 @@ def open_of(interval_ms: int, ts_ms: int) -> int:
     """When the candle that holds this instant opens; weeks begin on Monday."""
     offset = _WEEK_START_MS if interval_ms == INTERVALS_MS["1w"] else 0
     return (ts_ms - offset) // interval_ms * interval_ms + offset
+
+
+def opens_ms(interval: str, ts_ms: int) -> int:
+    """When the candle of this interval that holds this instant opens."""
+    if interval != MONTH:
+        return open_of(INTERVALS_MS[interval], ts_ms)
+    year, month = _month_of(ts_ms)
+    return _month_ms(year, month)
+
+
+def ends_ms(interval: str, open_ms: int) -> int:
+    """When the candle that opened then is over: the opening of the next one."""
+    if interval != MONTH:
+        return open_ms + INTERVALS_MS[interval]
+    year, month = _month_of(open_ms)
+    return _month_ms(year + month // 12, month % 12 + 1)
+
+
+def _month_of(ts_ms: int) -> tuple[int, int]:
+    moment = datetime.fromtimestamp(ts_ms / 1000, UTC)
+    return moment.year, moment.month
+
+
+def _month_ms(year: int, month: int) -> int:
+    return int(datetime(year, month, 1, tzinfo=UTC).timestamp()) * 1000
 
 
 @dataclass(slots=True)
@@ -52,18 +83,19 @@ class Bar:
     first_id: int = -1
     last_id: int = -1
 
-    def add(self, px: int, lots: int, taker_buy: bool, trade_id: int) -> None:
-        """Take in one trade."""
+    def add(self, px: int, lots: int, taker_buy: bool, trade_id: int, first_id: int = -1) -> None:
+        """Take in one trade, or an aggregated one that is made of the fills from `first_id` on."""
+        first = trade_id if first_id < 0 else first_id
         if self.trades == 0:
             self.open = self.high = self.low = px
-            self.first_id = trade_id
+            self.first_id = first
         else:
             self.high = max(self.high, px)
             self.low = min(self.low, px)
         self.close = px
         self.volume += lots
         self.quote += px * lots
-        self.trades += 1
+        self.trades += trade_id - first + 1
         self.last_id = trade_id
         if taker_buy:
             self.buy_volume += lots
@@ -107,18 +139,20 @@ class _Series:
 
     def __init__(self, interval: str) -> None:
         self.interval = interval
-        self.length_ms = INTERVALS_MS[interval]
         self.closed: list[Bar] = []
-        """Without holes, so that a time is found by arithmetic."""
+        """Without holes."""
         self.partial: Bar | None = None
+        self._ends_ms = 0
+        """When the partial candle is over."""
 
     def minute_closed(self, minute: Bar) -> Bar | None:
         """Take in a closed minute; return the candle that it completed, if any."""
         if self.partial is None:
-            self.partial = Bar(open_of(self.length_ms, minute.open_ms), *_values(minute))
+            self.partial = Bar(opens_ms(self.interval, minute.open_ms), *_values(minute))
+            self._ends_ms = ends_ms(self.interval, self.partial.open_ms)
         else:
             self.partial = self.partial.merged(minute)
-        if minute.open_ms + MINUTE_MS < self.partial.open_ms + self.length_ms:
+        if minute.open_ms + MINUTE_MS < self._ends_ms:
             return None
         done, self.partial = self.partial, None
         self.closed.append(done)
@@ -127,29 +161,34 @@ class _Series:
         return done
 
     def resumes_ms(self, minutes: list[Bar]) -> int:
-        """Where minutes continue the closed rows; a first candle that they tell only in part is left out."""
+        """Where minutes continue the closed rows; a past candle that they tell only in part is left out."""
         if self.closed:
-            return self.closed[-1].open_ms + self.length_ms
-        first_ms = minutes[0].open_ms if minutes else 0
-        opened_ms = open_of(self.length_ms, first_ms)
-        return first_ms if opened_ms == first_ms else opened_ms + self.length_ms
+            return ends_ms(self.interval, self.closed[-1].open_ms)
+        if not minutes:
+            return 0
+        first_ms, opened_ms = minutes[0].open_ms, opens_ms(self.interval, minutes[0].open_ms)
+        ended_ms = ends_ms(self.interval, opened_ms)
+        return first_ms if opened_ms == first_ms or minutes[-1].open_ms < ended_ms else ended_ms
 
     def between(self, start_ms: int | None, end_ms: int | None, limit: int) -> list[Bar]:
         """Closed candles by open time: the first `limit` from a start, else the last `limit`."""
         if not self.closed:
             return []
-        first = self.closed[0].open_ms
-        high = len(self.closed) if end_ms is None else max(0, (end_ms - first) // self.length_ms + 1)
+        high = len(self.closed) if end_ms is None else bisect_right(self.closed, end_ms, key=_opened)
         if start_ms is None:
-            return self.closed[max(0, min(high, len(self.closed)) - limit) : high]
-        low = max(0, -((first - start_ms) // self.length_ms))
+            return self.closed[max(0, high - limit) : high]
+        low = bisect_left(self.closed, start_ms, key=_opened)
         return self.closed[low : min(high, low + limit)]
 
     def copy(self) -> "_Series":
         """The same candles, to be continued separately; closed ones never change and are shared."""
         twin = _Series(self.interval)
-        twin.closed, twin.partial = list(self.closed), self.partial
+        twin.closed, twin.partial, twin._ends_ms = list(self.closed), self.partial, self._ends_ms  # its own kind
         return twin
+
+
+def _opened(bar: Bar) -> int:
+    return bar.open_ms
 
 
 def _values(bar: Bar) -> tuple[int, ...]:
@@ -173,7 +212,7 @@ class Candles:
 
     def __init__(self, start_ms: int, px: int) -> None:
         self.minute = Bar(open_of(MINUTE_MS, start_ms), px, px, px, px)
-        self._series = {name: _Series(name) for name in INTERVALS_MS}
+        self._series = {name: _Series(name) for name in INTERVALS}
         self._day: Bar | None = None
 
     def load(self, candles: Mapping[str, tuple[Candle, ...]], end_ms: int) -> None:
@@ -187,7 +226,7 @@ class Candles:
             close = minutes[-1].close
             self.minute = Bar(minutes[-1].open_ms + MINUTE_MS, close, close, close, close)
         for name, series in self._series.items():
-            series.closed = [_bar(row) for row in candles.get(name, ()) if row.open_ms + series.length_ms <= end_ms]
+            series.closed = [_bar(row) for row in candles.get(name, ()) if ends_ms(name, row.open_ms) <= end_ms]
             from_ms = series.resumes_ms(minutes)
             for minute in minutes:
                 if minute.open_ms >= from_ms:
@@ -220,7 +259,7 @@ class Candles:
             return self.minute
         series = self._series[interval]
         if series.partial is None:
-            return Bar(open_of(series.length_ms, self.minute.open_ms), *_values(self.minute))
+            return Bar(opens_ms(interval, self.minute.open_ms), *_values(self.minute))
         return series.partial.merged(self.minute)
 
     def rows(self, interval: str, start_ms: int | None, end_ms: int | None, limit: int) -> list[Bar]:
@@ -243,7 +282,7 @@ class Candles:
         return self.minute if self._day is None else self._day.merged(self.minute)
 
 
-def kline_row(instrument: Instrument, bar: Bar, length_ms: int) -> list[object]:
+def kline_row(instrument: Instrument, bar: Bar, interval: str) -> list[object]:
     """One row of GET /fapi/v1/klines."""
     return [
         bar.open_ms,
@@ -252,7 +291,7 @@ def kline_row(instrument: Instrument, bar: Bar, length_ms: int) -> list[object]:
         instrument.px_text(bar.low),
         instrument.px_text(bar.close),
         instrument.qty_text(bar.volume),
-        bar.open_ms + length_ms - 1,
+        ends_ms(interval, bar.open_ms) - 1,
         money_trim(bar.quote * instrument.unit_value),
         bar.trades,
         instrument.qty_text(bar.buy_volume),

@@ -8,12 +8,13 @@ from vortex.exchange.floor import Floor
 from vortex.exchange.instruments import QUOTE_SCALE, Instrument
 from vortex.exchange.listing import Listing, Print
 from vortex.exchange.margin import blocked, summarize
-from vortex.exchange.orders import BUY, SELL, Order
+from vortex.exchange.orders import BUY, RPI, SELL, Order
 from vortex.exchange.params import Params, number, optional, price_ticks, quantity_lots, whole
 from vortex.exchange.refusal import Refusal
 from vortex.exchange.rules import PRICE_MATCHES, Ticket, instrument_of, price_match_of, side_of, ticket_of
 from vortex.exchange.settlement import Settlement
 
+GTX = "GTX"
 SELF_TRADE = "1"
 IOC_REMAINDER = "2"
 IOC_SELF_TRADE = "3"
@@ -77,9 +78,11 @@ class Desk:
     def admit(self, account: Account, ticket: Ticket) -> None:
         """Steps 8 and 14 to 19; cuts a reduce-only quantity and resolves a price match on the ticket."""
         floor, instrument = self._floor, ticket.instrument
+        if account.in_liquidation(instrument.symbol):
+            raise Refusal(-2023)
         listing = floor.listing(instrument.symbol)
         if listing.status != "TRADING":
-            raise Refusal(-4140)
+            raise Refusal(-4141 if listing.status == "CLOSE" else -4140)
         if ticket.price_match != "NONE":
             ticket.px = self._matched_price(listing, ticket.side, ticket.price_match)
         reference_e8 = ticket.px * instrument.tick_e8 if ticket.px else listing.mark_e8
@@ -101,7 +104,7 @@ class Desk:
         """Post-only must not cross (-5022), fill-or-kill must fill (-5021); neither leaves a trace."""
         floor, instrument = self._floor, ticket.instrument
         engine = listing.engine
-        if ticket.time_in_force == "GTX":
+        if ticket.time_in_force in (GTX, RPI):
             struck = floor.faults.strike(
                 frozenset({"reject_post_only"}), floor.now_ms, symbol=instrument.symbol, path="/fapi/v1/order"
             )
@@ -129,7 +132,9 @@ class Desk:
                 raise Refusal(-4024, instrument.px_trim(-(-floor // instrument.tick_e8)))
             return
         best = listing.engine.best(-side)
-        if best is None or side * (best - market_bound(listing, side)) > 0:
+        if best is None:
+            raise Refusal(-1112)
+        if side * (best - market_bound(listing, side)) > 0:
             raise Refusal(-4131)
 
     def _cut_to_position(self, account: Account, ticket: Ticket) -> None:
@@ -269,6 +274,8 @@ class Desk:
         if not order.open:
             raise Refusal(-2013)
         instrument, listing = order.instrument, self._floor.listing(order.symbol)
+        if listing.status != "TRADING":
+            raise Refusal(-5024)
         px = self._new_price(order, params, listing)
         quantity = number(params, "quantity")
         if quantity is None:
@@ -286,7 +293,7 @@ class Desk:
             raise Refusal(-5029, instrument.min_notional)
         self._check_price(listing, order.side, px)
         self._check_amended(account, order, px, lots, listing)
-        if lots <= order.filled or (order.time_in_force == "GTX" and listing.engine.crosses(order.side, px)):
+        if lots <= order.filled or (order.time_in_force in (GTX, RPI) and listing.engine.crosses(order.side, px)):
             self._settlement.end(order, "CANCELED", "CANCELED")
             return order
         self._amend(account, order, px, lots, whole(params, "modifyId"))

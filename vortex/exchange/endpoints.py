@@ -6,12 +6,14 @@ from typing import Any, TypeAlias
 
 from vortex.exchange.account import Account
 from vortex.exchange.params import Params
+from vortex.exchange.refusal import Refusal
 from vortex.exchange.rest_account import AccountDesk
 from vortex.exchange.rest_market import MarketData
 from vortex.exchange.rest_reference import Reference
 from vortex.exchange.rest_statistics import Statistics
 from vortex.exchange.rest_trade import Trading
 
+LIMIT_DEFAULT, LIMIT_DIGITS = 500, 10
 NONE, KEY, SIGNED, TRADE = "none", "key", "signed", "trade"
 
 Weight: TypeAlias = Callable[[Params], int]
@@ -39,15 +41,19 @@ def _one_or_all(one: int, every: int) -> Weight:
     return lambda params: one if params.get("symbol") else every
 
 
+def _limit(params: Params) -> int:
+    """How much is asked for; what is no number costs what the default costs, and is refused later."""
+    text = params.get("limit", "")
+    return int(text) if text.isdecimal() and len(text) < LIMIT_DIGITS else LIMIT_DEFAULT
+
+
 def _depth(params: Params) -> int:
-    text = params.get("limit", "500")
-    levels = int(text) if text.isdigit() else 500
+    levels = _limit(params)
     return 2 if levels <= 50 else 5 if levels <= 100 else 10 if levels <= 500 else 20
 
 
 def _klines(params: Params) -> int:
-    text = params.get("limit", "500")
-    rows = int(text) if text.isdigit() else 500
+    rows = _limit(params)
     return 1 if rows < 100 else 2 if rows < 500 else 5 if rows <= 1000 else 10
 
 
@@ -73,6 +79,25 @@ def table(
         **_statistics(statistics),
         **_orders(trading),
         **_account(account),
+        **_absent(),
+    }
+
+
+def _unsupported(_account: Account, _params: Params) -> Any:
+    """What this exchange does not offer is refused in so many words."""
+    raise Refusal(-1020)
+
+
+def _absent() -> dict[tuple[str, str], Endpoint]:
+    """Documented endpoints of what is not simulated: downloads, conversion, portfolio margin, shares (4.4)."""
+    signed = {"pmAccountInfo": 5, "convert/orderStatus": 50}
+    for history in ("income", "order", "trade"):
+        signed |= {f"{history}/asyn": 1000, f"{history}/asyn/id": 10}
+    acts = {"convert/getQuote": 50, "convert/acceptQuote": 200, "stock/contract": 50}
+    return {
+        ("GET", "/fapi/v1/convert/exchangeInfo"): Endpoint(NONE, _fixed(20), _unsupported),
+        **{("GET", f"/fapi/v1/{name}"): _read(weight, _unsupported) for name, weight in signed.items()},
+        **{("POST", f"/fapi/v1/{name}"): _act(weight, _unsupported) for name, weight in acts.items()},
     }
 
 
@@ -84,7 +109,7 @@ def _market(market: MarketData) -> dict[tuple[str, str], Endpoint]:
         "/api/v3/time": _public(_fixed(1), market.time),
         "/fapi/v1/exchangeInfo": _public(_fixed(1), market.exchange_info),
         "/fapi/v1/depth": _public(_depth, market.depth),
-        "/fapi/v1/rpiDepth": _public(_fixed(20), market.depth),
+        "/fapi/v1/rpiDepth": _public(_fixed(20), market.rpi_depth),
         "/fapi/v1/trades": _public(_fixed(5), market.trades),
         "/fapi/v1/historicalTrades": _public(_fixed(200), market.historical_trades, security=KEY),
         "/fapi/v1/aggTrades": _public(_fixed(20), market.agg_trades),

@@ -34,7 +34,7 @@ def order_trade_update(
 ) -> Payload:
     """ORDER_TRADE_UPDATE for an acceptance, a fill, an end or an amendment."""
     instrument = order.instrument
-    kind = "LIQUIDATION" if order.client_id.startswith("autoclose-") else order.kind
+    kind = "LIQUIDATION" if order.forced == "LIQUIDATION" else order.kind
     body: Payload = {
         "s": order.symbol,
         "c": order.client_id,

@@ -5,20 +5,33 @@ counts, forgets what is used up or over, and keeps a record for the ledger.
 """
 
 from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from vortex.exchange.market_events import Levels
 from vortex.exchange.refusal import Refusal
 from vortex.kernel.rng import Rng
 
-REQUEST_KINDS = frozenset(
-    {"delay_ms", "error", "lost_response", "ban", "maintenance", "reject_post_only", "partial_fill"}
-)
-STREAM_KINDS = frozenset({"drop_ws", "stall_ws", "duplicate_event", "reorder_event", "drop_event"})
-STATE_KINDS = frozenset({"clock_skew_ms", "price_gap_pct"})
-KINDS = REQUEST_KINDS | STREAM_KINDS | STATE_KINDS
+GATE_KINDS = frozenset({"delay_ms", "error", "lost_response", "ban", "maintenance"})
+"""Strike a request at the door."""
+DESK_KINDS = frozenset({"reject_post_only", "partial_fill", "reject_trigger", "visibility_lag_ms"})
+"""Strike an order where orders are kept."""
+EVENT_KINDS = frozenset({"drop_event", "duplicate_event", "reorder_event", "delay_event", "depth_gap"})
+"""Strike one message on its way to its readers."""
+SOCKET_KINDS = frozenset({"drop_ws", "close_ws", "stall_ws"})
+"""Strike a connection."""
+ONCE_KINDS = frozenset({"price_gap_pct", "expire_listen_key"})
+"""Are one event."""
+STATE_KINDS = frozenset({"clock_skew_ms", "liquidity_hole"})
+"""Are a state of the exchange as long as they are in force."""
+STREAM_KINDS = EVENT_KINDS | SOCKET_KINDS
+KINDS = GATE_KINDS | DESK_KINDS | STREAM_KINDS | ONCE_KINDS | STATE_KINDS
 CHANCE_WHOLE = 1_000_000
 RECORD_MAX = 100_000
+NUMBER_MAX = 10**15
+"""Milliseconds of 30 000 years; what is larger is a mistake."""
+STATUS_MIN, STATUS_MAX = 200, 599
 
 
 @dataclass(slots=True)
@@ -36,12 +49,16 @@ class Fault:
     stream: str = ""
     symbol: str = ""
     value: float = 0.0
-    status: int = 503
+    status: int | None = None
+    """HTTP status of an `error`; without it the code's own, or 503."""
     code: int | None = None
     body: str | None = None
     executed: bool = False
+    silently: bool = False
     retry_after_s: int | None = None
     struck: int = 0
+    noted: bool = False
+    """Has a state that lasts been written down?"""
 
     def over(self, now_ms: int) -> bool:
         """Is it used up or past its time?"""
@@ -65,6 +82,7 @@ _FIELDS = {
     "code": int,
     "body": object,
     "executed": bool,
+    "silently": bool,
     "retry_after_s": int,
 }
 
@@ -77,6 +95,8 @@ class FaultBook:
         self._next_id = 1
         self.active: list[Fault] = []
         self.record: deque[dict[str, Any]] = deque(maxlen=RECORD_MAX)
+        self.written: Callable[[dict[str, Any]], None] | None = None
+        """Told of each strike, for the ledger."""
 
     def reseed(self, rng: Rng) -> None:
         """Draw from another stream of chance from now on."""
@@ -88,12 +108,14 @@ class FaultBook:
             if name not in _FIELDS:
                 raise Refusal(-1130, name)
         kind = spec.get("kind")
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise Refusal(-1130, "kind")
         value = {name: self._typed(name, each) for name, each in spec.items() if each is not None}
         since = now_ms + int(value.pop("after_ms", 0))
         duration = value.pop("duration_ms", None)
         body = value.pop("body", None)
+        if kind in ONCE_KINDS:
+            value.setdefault("count", 1)
         if body is not None and not isinstance(body, str):
             raise Refusal(-1130, "body")
         if not 0 <= value.get("probability", 1.0) <= 1:
@@ -114,6 +136,10 @@ class FaultBook:
         wanted = _FIELDS[name]
         if wanted is object:
             return value
+        if isinstance(value, int | float) and not abs(value) <= NUMBER_MAX:  # neither NaN is
+            raise Refusal(-1130, name)
+        if name == "status" and isinstance(value, int) and not STATUS_MIN <= value <= STATUS_MAX:
+            raise Refusal(-1130, name)
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
         if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
@@ -139,41 +165,82 @@ class FaultBook:
         path: str = "",
         stream: str = "",
         symbol: str = "",
+        above: float | None = None,
     ) -> list[Fault]:
-        """The faults of these kinds that strike this request or event, in order of installation."""
+        """The faults of these kinds that strike this request or event, in order of installation.
+
+        With `above`, only those whose value is greater.
+        """
         if not self.active:
             return []
         struck = []
         for fault in self.active:
             if (
                 fault.kind in kinds
-                and fault.since_ms <= now_ms
-                and not fault.over(now_ms)
+                and self._in_force(fault, now_ms)
                 and fault.method in ("", method)
                 and path.startswith(fault.path)
                 and fault.stream in stream
                 and fault.symbol in ("", symbol)
+                and (above is None or fault.value > above)
                 and self._rng.chance(int(fault.probability * CHANCE_WHOLE), CHANCE_WHOLE)
             ):
                 fault.struck += 1
                 struck.append(fault)
-                self.record.append(
-                    {
-                        "time": now_ms,
-                        "fault_id": fault.fault_id,
-                        "kind": fault.kind,
-                        "method": method,
-                        "path": path,
-                        "stream": stream,
-                    }
-                )
+                self._write(fault, now_ms, method=method, path=path, stream=stream, symbol=symbol)
         self.active = [each for each in self.active if not each.over(now_ms)]
         return struck
 
+    def once(self, now_ms: int) -> list[Fault]:
+        """The faults that are one event and whose time has come."""
+        if not self.active:
+            return []
+        due = [each for each in self.active if each.kind in ONCE_KINDS and self._in_force(each, now_ms)]
+        for fault in due:
+            fault.struck += 1
+            self._write(fault, now_ms, symbol=fault.symbol)
+        self.active = [each for each in self.active if not each.over(now_ms)]
+        return due
+
+    def acting(self, kind: str, now_ms: int, *, stream: str = "", symbol: str = "") -> Iterator[Fault]:
+        """The lasting faults of a kind that hold now for this symbol or socket; each is written down once."""
+        for fault in self.active:
+            if (
+                fault.kind == kind
+                and self._in_force(fault, now_ms)
+                and fault.symbol in ("", symbol)
+                and fault.stream in stream
+            ):
+                if not fault.noted:
+                    fault.noted = True
+                    self._write(fault, now_ms, stream=stream, symbol=symbol)
+                yield fault
+
     def skew_ms(self, now_ms: int) -> int:
         """How far the exchange's clock is set wrong now."""
-        return sum(
-            int(each.value)
-            for each in self.active
-            if each.kind == "clock_skew_ms" and each.since_ms <= now_ms and not each.over(now_ms)
-        )
+        return sum(int(each.value) for each in self.acting("clock_skew_ms", now_ms))
+
+    @staticmethod
+    def _in_force(fault: Fault, now_ms: int) -> bool:
+        return fault.since_ms <= now_ms and not fault.over(now_ms)
+
+    def _write(
+        self, fault: Fault, now_ms: int, *, method: str = "", path: str = "", stream: str = "", symbol: str = ""
+    ) -> None:
+        row = {
+            "time": now_ms,
+            "fault_id": fault.fault_id,
+            "kind": fault.kind,
+            "method": method,
+            "path": path,
+            "stream": stream,
+            "symbol": symbol,
+        }
+        self.record.append(row)
+        if self.written is not None:
+            self.written(row)
+
+
+def thinned(levels: Levels, share: float) -> Levels:
+    """One side of a book of which only this share is left; levels that vanish are gone."""
+    return tuple((px, left) for px, lots in levels if (left := int(lots * share)) > 0)

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vortex.exchange.account import Account
+from vortex.exchange.collateral import Collateral
 from vortex.exchange.events import Outbound, Payload, StreamEvent, UserEvent
 from vortex.exchange.faults import FaultBook
-from vortex.exchange.instruments import Instrument
+from vortex.exchange.instruments import QUOTE_SCALE, Instrument
+from vortex.exchange.insurance import Fund
 from vortex.exchange.ledger import Ledger
 from vortex.exchange.limits import LimitRules
 from vortex.exchange.listing import IDS_PER_MS, Listing
@@ -27,9 +29,17 @@ class VenueRules:
     """Put avgPrice and cumQuote into order responses, as before 2026-06-30."""
     recv_window_stretch: float = 1.0
     """Multiplies recvWindow, for an exchange clock that runs faster than the wall's."""
+    client_clock: str = "either"
+    """Whose time a timestamp must agree with: "exchange", "wall", or "either"; all one at speed 1."""
+    strict_parameters: bool = False
+    """Refuse parameters that nobody reads (-1104) instead of ignoring them in silence as the real exchange does."""
     listen_key_ms: int = 3_600_000
     margin_call_ratio: float = 0.8
     liquidation: bool = True
+    liquidation_step_ms: int = 100
+    """Time between two steps of a liquidation; meanwhile the account's orders are refused with -2023."""
+    insurance_fund: int = 1_000_000
+    """What the insurance fund begins with, in whole USDT. A loss beyond the fund deleverages the other side."""
     depth_levels: int = 1000
 
 
@@ -83,6 +93,12 @@ class Floor:
     snapshots: set[str] = field(default_factory=set)
     """Symbols of which somebody took a book snapshot since the publisher last looked."""
     now_ms: int = 0
+    fund: Fund = field(init=False)
+    collateral: Collateral = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fund = Fund.of(self.rules.insurance_fund * QUOTE_SCALE)
+        self.collateral = Collateral(self.listings)
 
     def tell(self, account: str, payload: Payload) -> None:
         """Queue a user event."""

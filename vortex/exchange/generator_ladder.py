@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from vortex.exchange.generator_profile import VISIBLE_LEVELS, Profile
 
-_MIX_1 = np.uint64(0x9E3779B97F4A7C15)
+MIX_1 = np.uint64(0x9E3779B97F4A7C15)
 _MIX_2 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_3 = np.uint64(0x94D049BB133111EB)
 _SHIFT_A, _SHIFT_B, _SHIFT_C = np.uint64(30), np.uint64(27), np.uint64(31)
-_UNIT = 2.0**-53
+UNIT = 2.0**-53
+"""Makes a number in [0, 1) of 53 bits."""
+
 _TABLE = 2_048
 """Quantiles of the level sizes; fine enough that no two neighbours look alike."""
 
@@ -23,7 +25,7 @@ SIZE_SPREAD = 1.15
 full of walls by the usual rule of five times the mean, and a wall says nothing."""
 
 
-def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """A well-spread hash of each word (the finalizer of splitmix64)."""
     words = (words ^ (words >> _SHIFT_A)) * _MIX_2
     words = (words ^ (words >> _SHIFT_B)) * _MIX_3
@@ -49,11 +51,11 @@ class Ladder:
         """Prices and lots behind the best bid, then behind the best ask, best first."""
         window = self._window
         prices = np.concatenate((bid + self._below, ask + self._above))
-        own = _mixed(prices.astype(np.uint64) * _MIX_1 ^ self._salt)
+        own = mixed(prices.astype(np.uint64) * MIX_1 ^ self._salt)
         life = 15 + ((own >> np.uint64(12)) % np.uint64(105)).astype(np.int64)
         epoch = (step + 10_000_000 + (own >> np.uint64(40)).astype(np.int64) % life) // life
-        word = _mixed(own + epoch.astype(np.uint64) * _MIX_1)
-        here = (word >> np.uint64(11)).astype(np.float64) * _UNIT < self._density
+        word = mixed(own + epoch.astype(np.uint64) * MIX_1)
+        here = (word >> np.uint64(11)).astype(np.float64) * UNIT < self._density
         lots = self._sizes[(word & np.uint64(_TABLE - 1)).astype(np.int64)]
         bid_here, ask_here = here[:window], here[window:]
         bid_lots = np.maximum(lots[:window] * self._shape, 1.0)[bid_here][: VISIBLE_LEVELS - 1]

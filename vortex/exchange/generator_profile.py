@@ -37,6 +37,9 @@ TOUCH_VALUE = 300_000.0
 LEVEL_VALUE = 8_000.0
 """Quote value of an ordinary level behind it: the touch dwarfs what follows, as recorded books show."""
 
+DEEP_SHARE = 4.0
+"""Mean quantity of a level far behind the touch, in ordinary ones: recorded books of 1000 levels are as deep."""
+
 TRADE_VALUE = 550.0
 """Median quote value of one print of the deepest contract."""
 

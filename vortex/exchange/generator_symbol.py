@@ -4,11 +4,11 @@ from vortex.exchange.generator_climate import Climate
 from vortex.exchange.generator_crowd import Crowd
 from vortex.exchange.generator_draws import Draws
 from vortex.exchange.generator_past import FIVE_MINUTES_MS, Past, past_candles, past_funding, past_minutes
-from vortex.exchange.generator_profile import STEP_MS, Profile, own_trend
+from vortex.exchange.generator_profile import DEEP_SHARE, STEP_MS, Profile, own_trend
 from vortex.exchange.generator_story import Pressure, Story
 from vortex.exchange.generator_stretch import FRESH_MINUTES, Stretch
 from vortex.exchange.generator_tape import Tape
-from vortex.exchange.history import MINUTE_MS, History, all_intervals, minute_candles
+from vortex.exchange.history import MINUTE_MS, DeepProfile, History, all_intervals, minute_candles
 from vortex.exchange.market_events import (
     BookState,
     LiquidationPrint,
@@ -50,6 +50,7 @@ class GeneratedSymbol:
         self._past = past
         name = profile.symbol
         salt = int(Draws(seed, f"{name}/salt").uniform() * 2**53)
+        self.deep = deep_profile(profile, salt)
         self.tape = Tape(profile, Draws(seed, f"{name}/tape"), salt, profile.start_ticks)
         self._stretch = Stretch()
         self._minutes = past_minutes(past, profile.start_ticks, Draws(seed, f"{name}/bridge"))
@@ -109,6 +110,7 @@ class GeneratedSymbol:
             open_interest_recent=tuple(warmup.interest),
             ratios=(*self._past.ratios, *warmup.ratios),
             funding=past_funding(self._past, self.profile.start_ticks * self.profile.tick),
+            deep=self.deep,
         )
 
     def _pressure(self, step: int, ts_ms: int, climate: Climate, shared: Pressure) -> Pressure:
@@ -132,6 +134,11 @@ class GeneratedSymbol:
             events.append(crowd.open_interest(ts_ms))
         if step % RATIO_STEPS == 0:
             events.append(crowd.ratios(ts_ms, tape.bought, tape.sold))
+
+
+def deep_profile(profile: Profile, salt: int) -> DeepProfile:
+    """What stands behind the visible levels of a symbol like this."""
+    return DeepProfile(salt, profile.density, DEEP_SHARE * profile.level_lots)
 
 
 def _merged(trades: list[MarketTrade], forced: list[LiquidationPrint]) -> list[MarketEvent]:

@@ -44,6 +44,14 @@ class FundingPoint(msgspec.Struct, frozen=True, gc=False):
     mark: float
 
 
+class DeepProfile(msgspec.Struct, frozen=True):
+    """Levels far behind the touch: the share of ticks that hold one, and their mean quantity in lots."""
+
+    salt: int
+    density: float
+    lots: float
+
+
 class History(msgspec.Struct, frozen=True):
     """Everything before `end_ms`; the first live event is at or after it.
 
@@ -52,6 +60,8 @@ class History(msgspec.Struct, frozen=True):
     2. `trades` are ascending, all before `end_ms`, and the candles of the minutes they cover are their sums.
     3. `open_interest` and `ratios` are 5 minute points, stamped with the end of their period;
        `open_interest_recent` holds the 15 s readings of the last minutes.
+    4. `deep` tells what stands behind the book states of the market; without it nothing does.
+    5. `mark` and `index` are minutes of those prices, in ticks, where they are known; else the traded ones stand in.
     """
 
     symbol: str
@@ -62,6 +72,9 @@ class History(msgspec.Struct, frozen=True):
     open_interest_recent: tuple[OpenInterestState, ...]
     ratios: tuple[RatioState, ...]
     funding: tuple[FundingPoint, ...]
+    deep: DeepProfile | None = None
+    mark: tuple[Candle, ...] = ()
+    index: tuple[Candle, ...] = ()
 
 
 def merge_candles(parts: Sequence[Candle], open_ms: int) -> Candle:

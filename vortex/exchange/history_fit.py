@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable
 
+import msgspec
+
 from vortex.exchange.history import MINUTE_MS, Candle, History, all_intervals, minute_candles
 from vortex.exchange.market_events import MarketTrade
 
@@ -31,16 +33,7 @@ def fitted(history: History, end_ticks: int, liveliness: float) -> History:
 
 def with_minutes(history: History, minutes: list[Candle], trades: tuple[MarketTrade, ...]) -> History:
     """The same past with other candles and prints."""
-    return History(
-        symbol=history.symbol,
-        end_ms=history.end_ms,
-        candles=all_intervals(minutes),
-        trades=trades,
-        open_interest=history.open_interest,
-        open_interest_recent=history.open_interest_recent,
-        ratios=history.ratios,
-        funding=history.funding,
-    )
+    return msgspec.structs.replace(history, candles=all_intervals(minutes), trades=trades)
 
 
 def recorded_minutes(rows: list[Candle], end_ms: int, end_ticks: int, history: History) -> list[Candle]:

@@ -8,13 +8,14 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from heapq import merge
-from itertools import islice
+from itertools import dropwhile, islice, takewhile
 from typing import Any
 
 RECORD_MAX = 100_000
-"""Entries kept per kind."""
+"""Entries kept per kind, and lives of positions."""
+FOR_EVER_MS = 2**63
 
-KINDS = ("request", "order", "fill", "position", "balance", "algo", "fault")
+KINDS = ("request", "order", "fill", "position", "balance", "algo", "fault", "liquidation")
 
 
 @dataclass(slots=True)
@@ -64,6 +65,13 @@ class PositionRecord:
                 self.first_stop_ms = now_ms
 
 
+def _between(entries: deque[dict[str, Any]], since: int, from_ms: int, to_ms: int) -> list[dict[str, Any]]:
+    newest_first = takewhile(lambda entry: entry["seq"] > since and entry["time"] >= from_ms, reversed(entries))
+    wanted = list(dropwhile(lambda entry: entry["time"] > to_ms, newest_first))
+    wanted.reverse()
+    return wanted
+
+
 @dataclass(slots=True)
 class Ledger:
     """Bounded per kind, append-only, numbered."""
@@ -71,9 +79,11 @@ class Ledger:
     entries: dict[str, deque[dict[str, Any]]] = field(
         default_factory=lambda: {kind: deque(maxlen=RECORD_MAX) for kind in KINDS}
     )
-    positions: list[PositionRecord] = field(default_factory=list)
+    positions: deque[PositionRecord] = field(default_factory=lambda: deque(maxlen=RECORD_MAX))
     open_positions: dict[tuple[str, str, str], PositionRecord] = field(default_factory=dict)
     sequence: int = 0
+    lives: int = 0
+    """Positions opened so far."""
 
     def write(self, kind: str, now_ms: int, **facts: Any) -> None:
         """Append one entry."""
@@ -95,7 +105,8 @@ class Ledger:
         if lots == 0:
             return None
         if record is None:
-            record = PositionRecord(len(self.positions) + 1, account, symbol, side, now_ms, _guard_ms=now_ms)
+            self.lives += 1
+            record = PositionRecord(self.lives, account, symbol, side, now_ms, _guard_ms=now_ms)
             self.positions.append(record)
             self.open_positions[key] = record
         record.lots, record.quantity = lots, quantity
@@ -104,19 +115,27 @@ class Ledger:
             record.lots_max, record.quantity_max = abs(lots), quantity
         return record
 
-    def query(self, since: int, symbol: str, kind: str, limit: int) -> list[dict[str, Any]]:
-        """Entries after a sequence number, filtered; ascending."""
+    def query(
+        self, since: int, symbol: str, kind: str, limit: int, from_ms: int = 0, to_ms: int = FOR_EVER_MS
+    ) -> list[dict[str, Any]]:
+        """Entries after a sequence number and of a span of exchange time (both ends included), filtered; ascending.
+        Costs what is asked for, not what is kept."""
         chosen: Iterable[deque[dict[str, Any]]] = (self.entries.get(kind, deque()),) if kind else self.entries.values()
-        ordered = merge(*chosen, key=lambda entry: int(entry["seq"]))
-        wanted = (entry for entry in ordered if entry["seq"] > since and (not symbol or entry.get("symbol") == symbol))
+        spans = (_between(entries, since, from_ms, to_ms) for entries in chosen)
+        ordered = merge(*spans, key=lambda entry: int(entry["seq"]))
+        wanted = (entry for entry in ordered if not symbol or entry.get("symbol") == symbol)
         return list(islice(wanted, limit))
 
-    def position_rows(self, symbol: str, now_ms: int) -> list[dict[str, Any]]:
-        """Every position's life, the open ones charged up to now."""
+    def position_rows(
+        self, symbol: str, now_ms: int, from_ms: int = 0, to_ms: int = FOR_EVER_MS
+    ) -> list[dict[str, Any]]:
+        """Every position's life that touches a span of time, the open ones charged up to now."""
         for record in self.open_positions.values():
             record.settle(now_ms)
         return [
             {name: value for name, value in asdict(record).items() if not name.startswith("_")}
             for record in self.positions
             if symbol in ("", record.symbol)
+            and record.opened_ms <= to_ms
+            and (record.closed_ms is None or record.closed_ms >= from_ms)
         ]

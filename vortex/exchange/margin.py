@@ -1,12 +1,13 @@
-"""What an account's positions and orders block: initial, maintenance and open-order margin, liquidation price."""
+"""What an account's positions and orders block: initial, maintenance and open-order margin, margin ratios."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 from vortex.exchange.account import Account, Position
 from vortex.exchange.instruments import QUOTE_SCALE, Instrument
 from vortex.exchange.orders import BUY
+
+NOTHING = (0, 0)
 
 
 @dataclass(slots=True)
@@ -55,12 +56,59 @@ class Summary:
         return max(0, min(self.available, self.available - max(0, self.cross_unrealized)))
 
 
+@dataclass(slots=True)
+class Pocket:
+    """Money that answers for some positions: the cross wallet for all of its own, or one isolated wallet."""
+
+    name: str
+    wallet: int
+    equity: int
+    maintenance: int
+    rows: list[SymbolMargin]
+
+    @property
+    def notional(self) -> int:
+        """Absolute notionals together."""
+        return sum(abs(row.notional) for row in self.rows)
+
+    @property
+    def lost(self) -> bool:
+        """Margin ratio at 100 % or above: to be liquidated (8.5)."""
+        return self.equity <= self.maintenance
+
+
+CROSS = "CROSS"
+
+
+def pockets(summary: Summary) -> list[Pocket]:
+    """Every pocket with something to answer for, isolated ones first."""
+    found: list[Pocket] = []
+    cross: list[SymbolMargin] = []
+    for row in summary.rows:
+        position = row.position
+        if not position.lots:
+            continue
+        if row.isolated:
+            name, wallet = f"{position.instrument.symbol} {position.side}", position.isolated_wallet
+            found.append(Pocket(name, wallet, wallet + row.unrealized, row.maintenance, [row]))
+        else:
+            cross.append(row)
+    if cross:
+        equity = summary.cross_wallet + summary.cross_unrealized
+        found.append(Pocket(CROSS, summary.cross_wallet, equity, summary.cross_maintenance, cross))
+    return found
+
+
 def maintenance_margin(instrument: Instrument, notional: int) -> int:
-    """Maintenance margin (1e-8) of an absolute notional (1e-8): rate of its bracket minus `cum` (8.3)."""
+    """Maintenance margin (1e-8, rounded up) of an absolute notional (1e-8): rate of its bracket less `cum` (8.3)."""
     if notional == 0:
         return 0
-    rung = instrument.bracket(Decimal(notional) / QUOTE_SCALE)
-    return int(notional * rung.maint_margin_ratio - rung.cum * QUOTE_SCALE)
+    rung = next(
+        (each for each in instrument.brackets if notional <= each.notional_cap * QUOTE_SCALE), instrument.brackets[-1]
+    )
+    exact = notional * rung.maint_margin_ratio - rung.cum * QUOTE_SCALE
+    whole = int(exact)
+    return whole if whole == exact else whole + 1
 
 
 def open_notionals(account: Account, symbol: str, side: str) -> tuple[int, int]:
@@ -85,36 +133,55 @@ def blocked(position_notional: int, bids: int, asks: int, side: str) -> int:
     return max(abs(position_notional + bids), abs(position_notional - asks))
 
 
-def symbol_margin(account: Account, position: Position, mark_e8: int, with_orders: bool = True) -> SymbolMargin:
+def symbol_margin(account: Account, position: Position, mark_e8: int) -> SymbolMargin:
     """The margins of one position and the orders around it."""
+    return _margins(account, position, mark_e8, open_notionals(account, position.instrument.symbol, position.side))
+
+
+def _margins(account: Account, position: Position, mark_e8: int, resting: tuple[int, int]) -> SymbolMargin:
     setting = account.setting(position.instrument.symbol)
     notional = position.notional(mark_e8)
-    bids, asks = open_notionals(account, position.instrument.symbol, position.side) if with_orders else (0, 0)
-    held = abs(notional) // setting.leverage
-    total = blocked(notional, bids, asks, position.side) // setting.leverage
+    bids, asks = resting
+    size = abs(notional)
+    held = size // setting.leverage
+    total = blocked(notional, bids, asks, position.side) // setting.leverage if bids or asks else held
     return SymbolMargin(
         position,
         setting.leverage,
         setting.isolated,
         mark_e8,
         notional,
-        position.unrealized(mark_e8),
+        notional - position.cost if position.lots else 0,
         held,
         max(0, total - held),
-        maintenance_margin(position.instrument, abs(notional)),
+        maintenance_margin(position.instrument, size),
         bids,
         asks,
     )
 
 
-def summarize(account: Account, marks_e8: Mapping[str, int]) -> Summary:
-    """Totals over every position and open order, marked at the mark price."""
-    wallet = account.wallets.get("USDT", 0)
-    keys = {(position.instrument.symbol, position.side) for position in account.held()}
+def _resting(account: Account) -> dict[tuple[str, str], tuple[int, int]]:
+    """Open bids and asks of every symbol and position side with orders, in 1e-8, in one pass."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
     for order in account.open_orders.values():
-        keys.add((order.symbol, order.position_side))
-        account.position(order.instrument, order.position_side)
-    rows = [symbol_margin(account, account.positions[key], marks_e8.get(key[0], 0)) for key in sorted(keys)]
+        instrument = order.instrument
+        key = (instrument.symbol, order.position_side)
+        bids, asks = found.get(key) or (0, 0)
+        notional = 0 if order.reduce_only else (order.lots - order.filled) * order.px * instrument.unit_value
+        found[key] = (bids + notional, asks) if order.side == BUY else (bids, asks + notional)
+        if key not in account.positions:
+            account.position(instrument, order.position_side)
+    return found
+
+
+def summarize(account: Account, marks_e8: Mapping[str, int]) -> Summary:
+    """Totals over every position and open order, marked at the mark price; in dollars under multi-assets."""
+    wallet = account.margin_wallet()
+    resting = _resting(account)
+    keys = sorted({*resting, *[key for key, position in account.positions.items() if position.lots]})
+    rows = [
+        _margins(account, account.positions[key], marks_e8.get(key[0], 0), resting.get(key, NOTHING)) for key in keys
+    ]
     isolated_wallets = sum(row.position.isolated_wallet for row in rows)
     cross = [row for row in rows if not row.isolated]
     cross_unrealized = sum(row.unrealized for row in cross)
@@ -133,32 +200,3 @@ def summarize(account: Account, marks_e8: Mapping[str, int]) -> Summary:
         available=max(0, cross_wallet + cross_unrealized - blocked_cross - blocked_isolated_orders),
         rows=rows,
     )
-
-
-def liquidation_price_e8(account: Account, position: Position, summary: Summary) -> int:
-    """The mark price (1e-8) at which this position is liquidated; 0 when it cannot be (8.4)."""
-    if position.lots == 0:
-        return 0
-    instrument = position.instrument
-    rows = {id(row.position): row for row in summary.rows}
-    own = rows[id(position)]
-    if own.isolated:
-        free = Decimal(position.isolated_wallet)
-    else:
-        others = [row for row in summary.rows if not row.isolated and row is not own]
-        free = Decimal(
-            summary.cross_wallet - sum(row.maintenance for row in others) + sum(row.unrealized for row in others)
-        )
-    qty = instrument.qty(abs(position.lots))
-    side = 1 if position.lots > 0 else -1
-    price = Decimal(own.mark_e8) / QUOTE_SCALE
-    for _ in range(10):
-        rung = instrument.bracket(price * qty)
-        top = free / QUOTE_SCALE + rung.cum - Decimal(position.cost) / QUOTE_SCALE
-        price_next = top / (qty * rung.maint_margin_ratio - side * qty)
-        if price_next <= 0:
-            return 0
-        if instrument.bracket(price_next * qty) is rung:
-            return int(price_next * QUOTE_SCALE)
-        price = price_next
-    return int(price * QUOTE_SCALE)

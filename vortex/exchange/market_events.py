@@ -13,13 +13,20 @@ Levels: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class MarketTrade(msgspec.Struct, frozen=True, gc=False):
-    """One print of the public tape. `buyer_is_maker` means that a seller took."""
+    """One print of the public tape. `buyer_is_maker` means that a seller took.
+
+    It is an aggregated trade, unless `single`: then it is one fill, and whoever publishes merges it with others.
+    Ids are those of a recording, -1 where there are none.
+    """
 
     ts_ms: int
     symbol: str
     px_ticks: int
     qty_lots: int
     buyer_is_maker: bool
+    first_id: int = -1
+    last_id: int = -1
+    single: bool = False
 
 
 class BookState(msgspec.Struct, frozen=True, gc=False):
@@ -50,6 +57,8 @@ class LiquidationPrint(msgspec.Struct, frozen=True, gc=False):
     side: str
     px_ticks: int
     qty_lots: int
+    limit_ticks: int = 0
+    """The order's own price where it differs from the average it was filled at."""
 
 
 class OpenInterestState(msgspec.Struct, frozen=True, gc=False):
@@ -71,4 +80,19 @@ class RatioState(msgspec.Struct, frozen=True, gc=False):
     taker_buy_share: float
 
 
-MarketEvent: TypeAlias = MarketTrade | BookState | MarkState | LiquidationPrint | OpenInterestState | RatioState
+Bands: TypeAlias = tuple[tuple[int, float], ...]
+"""(px_ticks, factor) pairs, away from the touch: levels up to that price hold so many times the ordinary quantity."""
+
+
+class DeepState(msgspec.Struct, frozen=True, gc=False):
+    """How full the levels far behind the touch are, until told anew; the last factor holds for all beyond."""
+
+    ts_ms: int
+    symbol: str
+    bids: Bands
+    asks: Bands
+
+
+MarketEvent: TypeAlias = (
+    MarketTrade | BookState | MarkState | LiquidationPrint | OpenInterestState | RatioState | DeepState
+)

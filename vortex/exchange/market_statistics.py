@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vortex.exchange.instruments import Instrument
 from vortex.exchange.market_events import BookState, MarketEvent, MarketTrade
 from vortex.exchange.market_source import MarketSource
+from vortex.exchange.tape import MERGE_MS
 
 Floats = NDArray[np.float64]
 CHUNK_MS = 60_000
@@ -73,7 +74,7 @@ class MarketStatistics:
 def _printed(value: float) -> str:
     if math.isnan(value):
         return "-"
-    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
 @dataclass(slots=True)
@@ -97,12 +98,25 @@ def observe(events: list[MarketEvent], seen: dict[str, Observed]) -> None:
     for event in events:
         if isinstance(event, MarketTrade):
             into = seen[event.symbol]
+            if event.single and _joins(event, into):
+                into.lots[-1] += event.qty_lots
+                continue
             into.trade_ms.append(event.ts_ms)
             into.px.append(event.px_ticks)
             into.lots.append(event.qty_lots)
             into.sign.append(-1 if event.buyer_is_maker else 1)
         elif isinstance(event, BookState):
             _observe_book(event, seen[event.symbol])
+
+
+def _joins(fill: MarketTrade, into: Observed) -> bool:
+    """Would the exchange merge this fill with the trade before it?"""
+    return (
+        bool(into.px)
+        and into.px[-1] == fill.px_ticks
+        and (into.sign[-1] < 0) == fill.buyer_is_maker
+        and fill.ts_ms - into.trade_ms[-1] < MERGE_MS
+    )
 
 
 def _observe_book(book: BookState, into: Observed) -> None:

@@ -14,7 +14,9 @@ from typing import TypeAlias
 from vortex.exchange.book import Book
 from vortex.exchange.instruments import Instrument
 from vortex.exchange.market_events import Levels
-from vortex.exchange.orders import BUY, SELL, Order
+from vortex.exchange.orders import BUY, RPI, SELL, Order
+
+RETAIL_EVERY = 4
 
 MakerFilled: TypeAlias = Callable[[Order, int, int], None]
 """Called with (resting order, lots, price ticks) for each fill by the market outside."""
@@ -38,6 +40,9 @@ class Engine:
         self.instrument = instrument
         self.book = Book()
         self.resting: dict[int, list[Order]] = {BUY: [], SELL: []}
+        self.retail: dict[int, list[Order]] = {BUY: [], SELL: []}
+        """Resting RPI orders, which takers of the API never meet."""
+        self._outside_trades = 0
         self._arrivals = 0
 
     def best(self, side: int) -> int | None:
@@ -67,6 +72,9 @@ class Engine:
         """Queue an order at its price, behind everything visible there."""
         self._arrivals += 1
         order.arrival = self._arrivals
+        if order.time_in_force == RPI:
+            insort(self.retail[order.side], order, key=_priority)
+            return
         side = self.book.side_of(order.side)
         if side.visible(order.px) or not len(side):
             order.level_seen = order.ahead = side.quantity_at(order.px)
@@ -77,8 +85,13 @@ class Engine:
 
     def withdraw(self, order: Order) -> None:
         """Take an order off the book; unknown orders are ignored."""
-        if order in self.resting[order.side]:
-            self.resting[order.side].remove(order)
+        for held in (self.resting[order.side], self.retail[order.side]):
+            if order in held:
+                held.remove(order)
+
+    def closing(self, side: int) -> list[Order]:
+        """Every resting order of ours on a side, RPI orders behind the others."""
+        return [*self.resting[side], *self.retail[side]]
 
     def take(self, order: Order, limit_px: int, lots_max: int, traded: TakerTraded, self_trade: SelfTrade) -> None:
         """Let an arriving order eat up to `lots_max` lots no worse than `limit_px`."""
@@ -121,6 +134,21 @@ class Engine:
                 traded(px, strangers, None)
         self._strangers_left(queue, eaten)
         return wanted, stopped
+
+    def retail_trade(self, px: int, lots: int, buyer_is_maker: bool, filled: MakerFilled) -> int:
+        """Let RPI orders improve a stranger's price, if one of their own kind traded; return the lots they took.
+
+        Every `RETAIL_EVERY`-th trade outside is taken for one from the web site or the app.
+        """
+        side = BUY if buyer_is_maker else SELL
+        self._outside_trades += 1
+        if not self.retail[side] or self._outside_trades % RETAIL_EVERY:
+            return 0
+        budget = lots
+        for order in [each for each in self.retail[side] if side * (each.px - px) >= 0]:
+            if budget and order.open:
+                budget -= self._fill_maker(order, min(budget, order.left), filled)
+        return lots - budget
 
     def market_trade(self, px: int, lots: int, buyer_is_maker: bool, filled: MakerFilled) -> None:
         """A stranger traded outside: whoever of us stood in the way of it is filled first."""

@@ -14,6 +14,8 @@ ALGO_OPEN_STATUSES = frozenset({"NEW", "TRIGGERING"})
 CONDITIONAL_TYPES = frozenset({"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"})
 STOP_TYPES = frozenset({"STOP", "STOP_MARKET", "TRAILING_STOP_MARKET"})
 TIMES_IN_FORCE = frozenset({"GTC", "IOC", "FOK", "GTX", "GTD", "RPI", "GTE_GTC"})
+RPI = "RPI"
+"""Retail price improvement: post-only, unseen in the ordinary book, met by takers from outside the API alone."""
 CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 
 
@@ -54,6 +56,8 @@ class Order:
     """Lots of strangers last known at this price; -1 while the level lies beyond the visible book."""
     arrival: int = 0
     """Time priority among our own resting orders."""
+    forced: str = ""
+    """Why the exchange itself sent it, LIQUIDATION or ADL; empty for orders of the account's owner."""
 
     @property
     def symbol(self) -> str:

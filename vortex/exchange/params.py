@@ -10,16 +10,15 @@ from vortex.exchange.refusal import Refusal
 
 Params: TypeAlias = Mapping[str, str]
 
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?([eE]-?\d{1,3})?")
 
 
 def required(params: Params, name: str) -> str:
-    """A parameter that must be there; -1102 or -1105."""
+    """A parameter that must be there and not empty; -1102."""
     value = params.get(name)
-    if value is None:
+    if not value:
         raise Refusal(-1102, name)
-    if value == "":
-        raise Refusal(-1105, name)
     return value
 
 
@@ -36,10 +35,9 @@ def whole(params: Params, name: str, default: int | None = None) -> int | None:
     value = optional(params, name)
     if value is None:
         return default
-    try:
-        return int(value)
-    except ValueError:
-        raise Refusal(-1102, name) from None
+    if _WHOLE.fullmatch(value) is None:
+        raise Refusal(-1102, name)
+    return int(value)
 
 
 def flag(params: Params, name: str) -> bool | None:

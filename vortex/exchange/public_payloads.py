@@ -2,25 +2,24 @@
 
 from typing import Any
 
-from vortex.exchange.candles import INTERVALS_MS, Bar
+from vortex.exchange.candles import Bar, ends_ms
 from vortex.exchange.instruments import Instrument, money_text, money_trim
 from vortex.exchange.listing import Listing, Print
 from vortex.exchange.market_events import LiquidationPrint
 
 
 def agg_trade(listing: Listing, printed: Print, now_ms: int) -> dict[str, Any]:
-    """aggTrade: one print of the tape."""
+    """aggTrade: one aggregated trade; `nq` leaves out what was traded against RPI orders."""
     instrument = listing.instrument
-    quantity = instrument.qty_text(printed.lots)
     return {
         "e": "aggTrade",
         "E": now_ms,
         "s": instrument.symbol,
-        "a": printed.trade_id,
+        "a": printed.agg_id,
         "p": instrument.px_text(printed.px),
-        "q": quantity,
-        "nq": quantity,
-        "f": printed.trade_id,
+        "q": instrument.qty_text(printed.lots),
+        "nq": instrument.qty_text(printed.lots - printed.rpi_lots),
+        "f": printed.first_id,
         "l": printed.trade_id,
         "T": printed.ts_ms,
         "m": printed.buyer_is_maker,
@@ -73,7 +72,7 @@ def kline(listing: Listing, interval: str, bar: Bar, now_ms: int, *, closed: boo
         "s": instrument.symbol,
         "k": {
             "t": bar.open_ms,
-            "T": bar.open_ms + INTERVALS_MS[interval] - 1,
+            "T": ends_ms(interval, bar.open_ms) - 1,
             "s": instrument.symbol,
             "i": interval,
             "f": bar.first_id,
@@ -90,6 +89,53 @@ def kline(listing: Listing, interval: str, bar: Bar, now_ms: int, *, closed: boo
             "Q": money_trim(bar.buy_quote * unit),
             "B": "0",
         },
+    }
+
+
+def contract_info(listing: Listing, now_ms: int) -> dict[str, Any]:
+    """contractInfo: a contract was listed or halted, or its brackets are told anew."""
+    instrument = listing.instrument
+    smallest = [rung.initial_leverage + 1 for rung in instrument.brackets[1:]] + [1]
+    brackets = [
+        {
+            "bs": rung.number,
+            "bnf": rung.notional_floor,
+            "bnc": rung.notional_cap,
+            "mmr": float(rung.maint_margin_ratio),
+            "cf": float(rung.cum),
+            "mi": least,
+            "ma": rung.initial_leverage,
+        }
+        for rung, least in zip(instrument.brackets, smallest, strict=True)
+    ]
+    return {
+        "e": "contractInfo",
+        "E": now_ms,
+        "s": instrument.symbol,
+        "ct": "PERPETUAL",
+        "dt": 4133404800000,
+        "ot": instrument.onboard_ms,
+        "cs": listing.status,
+        "bks": brackets,
+        "st": 1,
+    }
+
+
+def asset_index(row: dict[str, Any]) -> dict[str, Any]:
+    """assetIndexUpdate: one row of GET /fapi/v1/assetIndex as a message."""
+    return {
+        "e": "assetIndexUpdate",
+        "E": row["time"],
+        "s": row["symbol"],
+        "i": row["index"],
+        "b": row["bidBuffer"],
+        "a": row["askBuffer"],
+        "B": row["bidRate"],
+        "A": row["askRate"],
+        "q": row["autoExchangeBidBuffer"],
+        "g": row["autoExchangeAskBuffer"],
+        "Q": row["autoExchangeBidRate"],
+        "G": row["autoExchangeAskRate"],
     }
 
 
@@ -152,13 +198,14 @@ def mini_ticker(listing: Listing, now_ms: int) -> dict[str, Any]:
 def force_order(instrument: Instrument, event: LiquidationPrint, now_ms: int) -> dict[str, Any]:
     """forceOrder: somebody was liquidated."""
     price, quantity = instrument.px_text(event.px_ticks), instrument.qty_text(event.qty_lots)
+    limit = instrument.px_text(event.limit_ticks) if event.limit_ticks else price
     body = {
         "s": event.symbol,
         "S": event.side,
         "o": "LIMIT",
         "f": "IOC",
         "q": quantity,
-        "p": price,
+        "p": limit,
         "ap": price,
         "X": "FILLED",
         "l": quantity,

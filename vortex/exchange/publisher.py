@@ -1,8 +1,8 @@
 """Builds the public stream messages that somebody has subscribed to, and only those (sheet 2.2)."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeAlias
 
 from vortex.exchange.candles import Bar
 from vortex.exchange.floor import Floor
@@ -12,8 +12,10 @@ from vortex.exchange.market_events import LiquidationPrint
 from vortex.exchange.orders import BUY, SELL
 from vortex.exchange.public_payloads import (
     agg_trade,
+    asset_index,
     book_ticker,
     continuous_kline,
+    contract_info,
     force_order,
     kline,
     mark_price,
@@ -21,10 +23,16 @@ from vortex.exchange.public_payloads import (
     raw_trade,
     ticker,
 )
+from vortex.exchange.rest_reference import Reference
+from vortex.exchange.shown_book import ShownSide
 from vortex.exchange.streams import Stream, parse
 
 LIQUIDATION_WINDOW_MS = 1_000
-ALL_LEVELS = 1_000_000
+TEXTS_MAX = 16_384
+"""Levels of one symbol whose text is kept: they stand for seconds and are told every 100 ms."""
+
+Row: TypeAlias = tuple[str, str]
+"""Price and quantity of a level as text; a tuple, because thousands of them are kept and none needs watching."""
 
 
 class _DepthState:
@@ -34,33 +42,58 @@ class _DepthState:
     `snapshot` moves the basis of comparison to the snapshot and remembers what had changed until then.
     """
 
-    __slots__ = ("asks", "bids", "last_id", "touched_asks", "touched_bids")
+    __slots__ = ("_rpi", "asks", "bids", "last_id", "touched_asks", "touched_bids")
 
-    def __init__(self, listing: Listing) -> None:
-        self.bids = dict(listing.levels(BUY, ALL_LEVELS))
-        self.asks = dict(listing.levels(SELL, ALL_LEVELS))
+    def __init__(self, listing: Listing, *, rpi: bool) -> None:
+        self._rpi = rpi
+        self.bids = listing.shown(BUY, rpi=rpi)
+        self.asks = listing.shown(SELL, rpi=rpi)
         self.last_id = listing.update_id
         self.touched_bids: set[int] = set()
         self.touched_asks: set[int] = set()
 
     def snapshot(self, listing: Listing) -> None:
         """Somebody holds the book as it is now."""
-        bids = dict(listing.levels(BUY, ALL_LEVELS))
-        asks = dict(listing.levels(SELL, ALL_LEVELS))
-        self.touched_bids |= _changed(self.bids, bids)
-        self.touched_asks |= _changed(self.asks, asks)
+        bids, asks = listing.shown(BUY, rpi=self._rpi), listing.shown(SELL, rpi=self._rpi)
+        self.touched_bids |= bids.changed_since(self.bids)
+        self.touched_asks |= asks.changed_since(self.asks)
         self.bids, self.asks = bids, asks
 
-    def advance(self, listing: Listing) -> tuple[list[list[str]], list[list[str]]]:
+    def advance(self, listing: Listing, texts: "_LevelTexts") -> tuple[list[Row], list[Row]]:
         """The changes to tell now, as absolute quantities; "0" where a level is gone."""
         self.snapshot(listing)
         told = (
-            _told(listing.instrument, self.touched_bids, self.bids, -1),
-            _told(listing.instrument, self.touched_asks, self.asks, 1),
+            texts.of(_told(self.touched_bids, self.bids)),
+            texts.of(_told(self.touched_asks, self.asks)),
         )
         self.touched_bids, self.touched_asks = set(), set()
         self.last_id = listing.update_id
         return told
+
+
+class _LevelTexts:
+    """Levels of one symbol as text, written once while they stand."""
+
+    __slots__ = ("_instrument", "_texts")
+
+    def __init__(self, instrument: Instrument) -> None:
+        self._instrument = instrument
+        self._texts: dict[tuple[int, int], Row] = {}
+
+    def of(self, levels: list[tuple[int, int]]) -> list[Row]:
+        """Price and quantity of each level."""
+        texts = self._texts
+        try:
+            return [texts[level] for level in levels]
+        except KeyError:
+            pass
+        if len(texts) > TEXTS_MAX:
+            texts.clear()
+        instrument = self._instrument
+        for level in levels:
+            if level not in texts:
+                texts[level] = (instrument.px_text(level[0]), instrument.qty_text(level[1]))
+        return [texts[level] for level in levels]
 
 
 class Publisher:
@@ -68,10 +101,12 @@ class Publisher:
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
+        self._reference = Reference(floor)
         self._wanted: Counter[str] = Counter()
         self._streams: dict[str, Stream] = {}
         self._due: dict[str, int] = {}
         self._depths: dict[str, _DepthState] = {}
+        self._texts = {symbol: _LevelTexts(each) for symbol, each in floor.instruments.items()}
         self._touches: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {}
         self._told: dict[str, object] = {}
         self._liquidations: dict[str, LiquidationPrint] = {}
@@ -87,6 +122,8 @@ class Publisher:
             "all_tickers": self._all_tickers,
             "all_mini_tickers": self._all_mini_tickers,
             "all_book_tickers": self._all_book_tickers,
+            "assetIndex": self._asset_index,
+            "all_asset_indexes": self._all_asset_indexes,
         }
 
     # --- interest -------------------------------------------------------------------------------------------
@@ -94,7 +131,8 @@ class Publisher:
     def subscribe(self, name: str) -> Stream | None:
         """One more subscriber of a stream; None when no such stream exists."""
         stream = parse(name)
-        if stream is None or (stream.symbol and stream.symbol not in self._floor.listings):
+        known = stream is not None and (not stream.symbol or stream.symbol in self._names_of(stream))
+        if stream is None or not known:
             return None
         self._wanted[name] += 1
         if name not in self._streams:
@@ -102,8 +140,14 @@ class Publisher:
             if stream.period_ms:
                 self._due[name] = self._floor.now_ms
             if stream.kind == "depth":
-                self._depths[name] = _DepthState(self._floor.listing(stream.symbol))
+                self._depths[name] = _DepthState(self._floor.listing(stream.symbol), rpi=stream.rpi)
         return stream
+
+    def _names_of(self, stream: Stream) -> Collection[str]:
+        """What may stand before the `@` of such a stream."""
+        if stream.kind == "assetIndex":
+            return {f"{asset}USD" for asset in self._floor.collateral.assets}
+        return self._floor.listings
 
     def unsubscribe(self, name: str) -> None:
         """One subscriber less."""
@@ -117,15 +161,25 @@ class Publisher:
     # --- things that happen ---------------------------------------------------------------------------------
 
     def printed(self, listing: Listing, printed: Print) -> None:
-        """A trade went over the tape."""
-        symbol = listing.instrument.symbol
-        lower = symbol.lower()
-        name = f"{lower}@aggTrade"
-        if name in self._streams:
-            self._floor.publish(name, agg_trade(listing, printed, self._floor.now_ms))
-        name = f"{lower}@trade"
+        """A fill, or an aggregated trade of the market outside, went over the tape."""
+        self._aggregated(listing)
+        name = f"{listing.instrument.symbol.lower()}@trade"
         if name in self._streams:
             self._floor.publish(name, raw_trade(listing, printed, self._floor.now_ms))
+
+    def _aggregated(self, listing: Listing) -> None:
+        """Tell the aggregated trades that are complete."""
+        done = listing.prints.complete()
+        if done:
+            name = f"{listing.instrument.symbol.lower()}@aggTrade"
+            if name in self._streams:
+                for each in done:
+                    self._floor.publish(name, agg_trade(listing, each, self._floor.now_ms))
+
+    def contract_changed(self, listing: Listing) -> None:
+        """A contract was listed or halted."""
+        if "!contractInfo" in self._streams:
+            self._floor.publish("!contractInfo", contract_info(listing, self._floor.now_ms))
 
     def candle_closed(self, listing: Listing, interval: str, bar: Bar) -> None:
         """A candle ended: its last word has `x` true."""
@@ -139,6 +193,8 @@ class Publisher:
 
     def book_changed(self, listing: Listing) -> None:
         """The published book may have changed: best prices and the immediate diff stream."""
+        listing.prints.settle()
+        self._aggregated(listing)
         if not self._streams:
             return
         lower = listing.instrument.symbol.lower()
@@ -168,6 +224,9 @@ class Publisher:
 
     def tick(self, now_ms: int) -> None:
         """Speak for every periodic stream that is due."""
+        for listing in self._floor.listings.values():
+            listing.prints.expire(now_ms)
+            self._aggregated(listing)
         for name, due in list(self._due.items()):
             if now_ms < due:
                 continue
@@ -199,7 +258,7 @@ class Publisher:
         if listing.update_id == state.last_id:
             return None
         before = state.last_id
-        bids, asks = state.advance(listing)
+        bids, asks = state.advance(listing, self._texts[stream.symbol])
         return {
             "e": "depthUpdate",
             "E": self._floor.now_ms,
@@ -220,7 +279,7 @@ class Publisher:
         if last == listing.update_id:
             return None
         self._told[stream.name] = listing.update_id
-        instrument = listing.instrument
+        texts = self._texts[stream.symbol]
         before = last if isinstance(last, int) else listing.update_id - 1
         return {
             "e": "depthUpdate",
@@ -231,8 +290,8 @@ class Publisher:
             "U": before + 1,
             "u": listing.update_id,
             "pu": before,
-            "b": _levels(instrument, listing.levels(BUY, stream.levels)),
-            "a": _levels(instrument, listing.levels(SELL, stream.levels)),
+            "b": texts.of(listing.levels(BUY, stream.levels)),
+            "a": texts.of(listing.levels(SELL, stream.levels)),
             "st": 1,
         }
 
@@ -264,21 +323,19 @@ class Publisher:
     def _all_mini_tickers(self, _stream: Stream) -> list[dict[str, Any]]:
         return [mini_ticker(listing, self._floor.now_ms) for listing in self._floor.listings.values()]
 
+    def _asset_index(self, stream: Stream) -> dict[str, Any]:
+        row: Any = self._reference.asset_index({"symbol": stream.symbol})
+        return asset_index(row)
+
+    def _all_asset_indexes(self, _stream: Stream) -> list[dict[str, Any]]:
+        rows: Any = self._reference.asset_index({})
+        return [asset_index(row) for row in rows]
+
     def _all_book_tickers(self, stream: Stream) -> None:
         for listing in self._floor.listings.values():
             self._floor.publish(stream.name, book_ticker(listing, self._floor.now_ms))
 
 
-def _levels(instrument: Instrument, levels: list[tuple[int, int]]) -> list[list[str]]:
-    return [[instrument.px_text(px), instrument.qty_text(lots)] for px, lots in levels]
-
-
-def _changed(before: dict[int, int], after: dict[int, int]) -> set[int]:
-    """Prices whose quantity differs between two states of a side."""
-    return {px for px, _ in before.items() ^ after.items()}
-
-
-def _told(instrument: Instrument, touched: set[int], side: dict[int, int], way: int) -> list[list[str]]:
+def _told(touched: set[int], side: ShownSide) -> list[tuple[int, int]]:
     """Touched levels, best first."""
-    ordered = sorted(touched, key=lambda px: way * px)
-    return [[instrument.px_text(px), instrument.qty_text(side.get(px, 0))] for px in ordered]
+    return [(px, side.lots_at(px)) for px in sorted(touched, reverse=side.sign < 0)]

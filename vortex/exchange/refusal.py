@@ -6,20 +6,26 @@ Texts follow the public error-code page; a `%s` is filled by the caller. Statuse
 TEXTS: dict[int, str] = {
     -1000: "An unknown error occurred while processing the request.",
     -1001: "Internal error; unable to process your request. Please try again.",
+    -1002: "You are not authorized to execute this request.",
     -1003: "Too many requests; current limit of IP(%s) is %s requests per minute.",
+    -1006: "An unexpected response was received from the message bus. Execution status unknown.",
     -1007: "Timeout waiting for response from backend server. Send status unknown; execution status unknown.",
     -1008: "Request throttled by system-level protection. Reduce-only/close-position orders are exempt."
     " Please try again.",
     -1015: "Too many new orders; current limit is %s orders per %s.",
     -1016: "This service is no longer available.",
+    -1020: "This operation is not supported.",
     -1021: "Timestamp for this request is outside of the recvWindow.",
     -1022: "Signature for this request is not valid.",
     -1023: "Start time is greater than end time.",
     -1100: "Illegal characters found in parameter '%s'.",
+    -1101: "Duplicate values for a parameter detected.",
     -1102: "Mandatory parameter '%s' was not sent, was empty/null, or malformed.",
+    -1104: "Not all sent parameters were read; read '%s' parameter(s) but was sent '%s'.",
     -1105: "Parameter '%s' was empty.",
     -1106: "Parameter '%s' sent when not required.",
     -1111: "Precision is over the maximum defined for this asset.",
+    -1112: "No orders on book for symbol.",
     -1114: "TimeInForce parameter sent when not required.",
     -1115: "Invalid timeInForce.",
     -1116: "Invalid orderType.",
@@ -61,9 +67,11 @@ TEXTS: dict[int, str] = {
     -4046: "No need to change margin type.",
     -4047: "Margin type cannot be changed if there exists open orders.",
     -4048: "Margin type cannot be changed if there exists position.",
+    -4049: "Add margin only support for isolated position.",
     -4050: "Cross balance insufficient.",
     -4051: "Isolated balance insufficient.",
     -4054: "Cannot add position margin: position is 0.",
+    -4056: "%s API key is not supported.",
     -4059: "No need to change position side.",
     -4060: "Invalid position side.",
     -4061: "Order's position side does not match user's setting.",
@@ -79,14 +87,23 @@ TEXTS: dict[int, str] = {
     -4137: "Quantity must be zero with closePosition equals true",
     -4138: "Reduce only can not be sent with closePosition equals true",
     -4140: "Invalid symbol status for opening position.",
+    -4141: "Symbol is closed.",
     -4161: "Leverage reduction is not supported in Isolated Margin Mode with open positions.",
     -4164: "Order's notional must be no smaller than %s (unless you choose reduce only).",
+    -4167: "Unable to adjust to Multi-Assets mode with symbols of USDⓈ-M Futures under isolated-margin mode.",
     -4168: "Unable to adjust to isolated-margin mode under the Multi-Assets mode.",
+    -4169: "Unable to adjust Multi-Assets Mode with insufficient margin balance in USDⓈ-M Futures.",
+    -4170: "Unable to adjust Multi-Assets Mode with open orders in USDⓈ-M Futures.",
     -4171: "No need to change multi-assets mode.",
+    -4172: "Unable to adjust Multi-Assets Mode with a negative wallet balance of margin available asset in"
+    " USDⓈ-M Futures account.",
+    -4183: "Price is higher than stop price multiplier cap.",
+    -4184: "Price is lower than stop price multiplier floor.",
     -5021: "Due to the order could not be filled immediately, the FOK order has been rejected."
     " The order will not be recorded in the order history",
     -5022: "Due to the order could not be executed as maker, the Post Only order will be rejected."
     " The order will not be recorded in the order history",
+    -5024: "Symbol is not in trading status. Order amendment is not permitted.",
     -5025: "Only limit order is supported.",
     -5026: "Exceed maximum modify order limit.",
     -5027: "No need to modify the order.",
@@ -101,7 +118,17 @@ TEXTS: dict[int, str] = {
     -5047: "ReduceOnly can only be sent when modifying a reduce-only order.",
 }
 
-STATUSES: dict[int, int] = {-1003: 429, -1015: 429, -2014: 401, -2015: 401, -1001: 503, -1007: 408, -1008: 503}
+STATUSES: dict[int, int] = {
+    -1001: 503,
+    -1003: 429,
+    -1006: 503,
+    -1007: 408,
+    -1008: 503,
+    -1015: 429,
+    -1016: 503,
+    -2014: 401,
+    -2015: 401,
+}
 
 
 class Refusal(Exception):
@@ -110,7 +137,7 @@ class Refusal(Exception):
     def __init__(self, code: int, *filled: object, message: str | None = None, status: int | None = None) -> None:
         text = TEXTS.get(code, "Unknown error.") if message is None else message
         self.code = code
-        self.message = text % filled if filled else text
+        self.message = text % filled if filled else text.replace("%s", "?")
         self.status = STATUSES.get(code, 400) if status is None else status
         super().__init__(f"{code}: {self.message}")
 

@@ -13,6 +13,7 @@ from vortex.exchange.generator_profile import STEP_MS, Profile
 from vortex.exchange.generator_story import CALM
 from vortex.exchange.market_events import (
     BookState,
+    DeepState,
     Levels,
     LiquidationPrint,
     MarketEvent,
@@ -21,15 +22,14 @@ from vortex.exchange.market_events import (
     RatioState,
 )
 from vortex.exchange.replay_book import ReplayBook
+from vortex.exchange.replay_marks import ReplayMarks
 from vortex.exchange.replay_records import (
-    BookRecord,
-    ChangeRecord,
     ForcedRecord,
     FundingRecord,
+    MarkRecord,
     MetricRecord,
     ReplayRecord,
-    SnapshotRecord,
-    TickerRecord,
+    ShapeRecord,
     TradeRecord,
 )
 
@@ -55,13 +55,25 @@ class Replay:
         self._recorded_crowd = False
         self._book_ms = start_ms
         self.books_lost = 0  # how often the recording of the book ended before that of the trades
-        self._funding: float | None = None
+        self._marks = ReplayMarks()
+        self._shape_waits = False  # for a price
         self._next_ms = start_ms
         self._last_px = 0
         self._told_bid = self._told_ask = 0
         self._bought = self._sold = 1.0
         self._seconds: deque[int] = deque(maxlen=TREND_WINDOW_S)
         self._moved = False
+
+    def know(self, record: MetricRecord | FundingRecord | MarkRecord | ShapeRecord) -> None:
+        """Something from before the beginning that still holds; nothing is told."""
+        match record:
+            case MetricRecord():
+                self._recorded_crowd = True
+            case ShapeRecord():
+                self._book.reshape(record)
+                self._shape_waits = True
+            case _:
+                self._marks.take(record, self.shift_ms)
 
     @property
     def last_px(self) -> int:
@@ -77,7 +89,14 @@ class Replay:
 
     def restart(self) -> None:
         """The recording begins again: differences no longer fit the book that was built."""
+        self._renew_book()
+
+    def _renew_book(self) -> None:
+        shape = self._book.shape
         self._book = ReplayBook(self._profile)
+        if shape is not None:
+            self._book.reshape(shape)
+            self._shape_waits = True
 
     def until(self, to_ms: int) -> list[MarketEvent]:
         """What the passing of time alone brings, up to and including `to_ms` of the exchange."""
@@ -95,35 +114,34 @@ class Replay:
         """The events of one record, after those that time alone brought before it."""
         ts_ms = record.ts_ms + self.shift_ms
         events = self.until(ts_ms - 1)
-        if not isinstance(record, TradeRecord):
-            self._book_ms = ts_ms
         match record:
             case TradeRecord():
                 self._trade(ts_ms, record, events)
-            case BookRecord():
-                self._book.whole(record)
-            case SnapshotRecord():
-                self._book.snapshot(record)
-            case ChangeRecord():
-                self._book.change(record)
-            case TickerRecord():
-                self._book.ticker(record)
             case ForcedRecord():
                 px = record.px_ticks + self.shift_ticks
                 events.append(LiquidationPrint(ts_ms, self._symbol, record.side, px, record.qty_lots))
             case MetricRecord():
                 self._metric(ts_ms, record, events)
-            case FundingRecord():
-                self._funding = record.rate
+            case FundingRecord() | MarkRecord():
+                self._marks.take(record, self.shift_ms)
+            case ShapeRecord():
+                self._book.reshape(record)
+                self._shape_waits = True
+                self._tell_shape(ts_ms, events)
+            case _:
+                self._book_ms = ts_ms
+                self._book.heed(record)
         return events
 
     def _trade(self, ts_ms: int, record: TradeRecord, events: list[MarketEvent]) -> None:
         if not self._book.imagined and ts_ms > self._book_ms + BOOK_SILENCE_MS:
-            self._book = ReplayBook(self._profile)
+            self._renew_book()
             self.books_lost += 1
         book = self._book
         if book.imagined:
             book.around(record)
+        if self._shape_waits:
+            self._tell_shape(ts_ms, events)
         px = record.px_ticks + self.shift_ticks
         if book.changed and (px > self._told_bid if record.buyer_is_maker else px < self._told_ask):
             self._tell_book(ts_ms, events)
@@ -134,7 +152,9 @@ class Replay:
             self._sold += record.qty_lots
         else:
             self._bought += record.qty_lots
-        events.append(MarketTrade(ts_ms, self._symbol, px, record.qty_lots, record.buyer_is_maker))
+        first, last = record.first_id, record.last_id
+        sold, lots = record.buyer_is_maker, record.qty_lots
+        events.append(MarketTrade(ts_ms, self._symbol, px, lots, sold, first, last, record.single))
 
     def _tell_book(self, ts_ms: int, events: list[MarketEvent]) -> None:
         self._book.changed = self._moved = False
@@ -144,6 +164,14 @@ class Replay:
         bids, asks = (self._shifted(side) for side in top)
         self._told_bid, self._told_ask = bids[0][0], asks[0][0]
         events.append(BookState(ts_ms, self._symbol, bids, asks))
+
+    def _tell_shape(self, ts_ms: int, events: list[MarketEvent]) -> None:
+        """Deep levels are as full as the recorded shape says, from where the book stands now."""
+        bands = self._book.bands(self._last_px - self.shift_ticks if self._last_px else 0)
+        if bands is not None:
+            self._shape_waits = False
+            bids, asks = (tuple((px + self.shift_ticks, factor) for px, factor in side) for side in bands)
+            events.append(DeepState(ts_ms, self._symbol, bids, asks))
 
     def _shifted(self, side: Levels) -> Levels:
         if not self.shift_ticks:
@@ -158,10 +186,7 @@ class Replay:
         self._seconds.append(int(mid))
         trend = math.tanh((mid / self._seconds[0] - 1.0) * 100 / TREND_PCT)
         self._crowd.feel(trend, CALM, MARK_MS // STEP_MS)
-        mark = self._crowd.mark(ts_ms, mid)
-        if self._funding is not None:
-            mark = type(mark)(mark.ts_ms, mark.symbol, mark.mark, mark.index, self._funding, mark.next_funding_ms)
-        events.append(mark)
+        events.append(self._marks.at(self._crowd.mark(ts_ms, mid), self.shift_ticks * self._profile.tick))
         if self._recorded_crowd:
             return
         if ts_ms % INTEREST_MS < STEP_MS:

@@ -8,12 +8,15 @@ from vortex.exchange.market_events import Levels
 
 
 class TradeRecord(msgspec.Struct, frozen=True, gc=False):
-    """One print."""
+    """One aggregated trade, or when `single` one fill; ids of the exchange's fills, -1 where none are recorded."""
 
     ts_ms: int
     px_ticks: int
     qty_lots: int
     buyer_is_maker: bool
+    first_id: int = -1
+    last_id: int = -1
+    single: bool = False
 
 
 class BookRecord(msgspec.Struct, frozen=True, gc=False):
@@ -65,10 +68,29 @@ class MetricRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class FundingRecord(msgspec.Struct, frozen=True, gc=False):
-    """A settlement."""
+    """The rate of the next settlement, known from `ts_ms` on; `due_ms` is when it is settled, 0 when unknown."""
 
     ts_ms: int
     rate: float
+    due_ms: int = 0
+
+
+class MarkRecord(msgspec.Struct, frozen=True, gc=False):
+    """A candle of the mark price, the index price, or the premium (a fraction): what it begins and ends with."""
+
+    ts_ms: int
+    what: str  # mark, index or premium
+    end_ms: int
+    opened: float
+    closed: float
+
+
+class ShapeRecord(msgspec.Struct, frozen=True, gc=False):
+    """How much the whole book holds: (percent from the middle, lots up to there) pairs per side, nearest first."""
+
+    ts_ms: int
+    bids: tuple[tuple[float, float], ...]
+    asks: tuple[tuple[float, float], ...]
 
 
 class ForcedRecord(msgspec.Struct, frozen=True, gc=False):
@@ -89,4 +111,8 @@ ReplayRecord: TypeAlias = (
     | MetricRecord
     | FundingRecord
     | ForcedRecord
+    | MarkRecord
+    | ShapeRecord
 )
+SLOW_RECORDS = (MetricRecord, FundingRecord, MarkRecord, ShapeRecord)
+"""What is recorded all day long, whether or not somebody recorded trades meanwhile."""

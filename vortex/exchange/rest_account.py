@@ -4,6 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 from vortex.exchange.account import RATE_SCALE, Account
+from vortex.exchange.adl import quantile
+from vortex.exchange.conduct import indicators
 from vortex.exchange.events import (
     account_update,
     balance_row,
@@ -17,7 +19,7 @@ from vortex.exchange.listen_keys import ListenKeys
 from vortex.exchange.margin import Summary, SymbolMargin, summarize, symbol_margin
 from vortex.exchange.params import Params, flag, limit, number, optional, required, whole, window
 from vortex.exchange.refusal import Refusal
-from vortex.exchange.rules import instrument_of
+from vortex.exchange.rules import instrument_of, position_side_of
 from vortex.exchange.views import (
     account_config,
     account_v2,
@@ -118,16 +120,26 @@ class AccountDesk:
         return [income_body(row) for row in chosen]
 
     def adl_quantile(self, account: Account, params: Params) -> list[Body] | Body:
-        wanted = {instrument.symbol for instrument in self._symbols(params)}
-        rows = [
-            {"symbol": position.instrument.symbol, "adlQuantile": {position.side: 1}}
-            for position in account.held()
-            if position.instrument.symbol in wanted
-        ]
+        """Places in the queue of each symbol with a position; HEDGE marks a hedge on cross margin."""
+        summary = self._summary(account)
+        rows = []
+        for instrument in self._symbols(params):
+            found = {
+                row.position.side: quantile(summary, row)
+                for row in summary.rows
+                if row.position.lots and row.position.instrument is instrument
+            }
+            if found:
+                isolated = account.setting(instrument.symbol).isolated
+                sign = "HEDGE" if account.hedge_mode and not isolated else "BOTH"
+                sides = {"LONG": 0, "SHORT": 0, sign: 0} | found
+                rows.append({"symbol": instrument.symbol, "adlQuantile": sides})
         return rows[0] if rows and optional(params, "symbol") is not None else rows
 
-    def trading_status(self, _account: Account, _params: Params) -> Body:
-        return {"indicators": {}, "updateTime": self._floor.now_ms}
+    def trading_status(self, account: Account, params: Params) -> Body:
+        now = self._floor.now_ms
+        told = {each.symbol: indicators(account, each.symbol, now) for each in self._symbols(params)}
+        return {"indicators": told, "updateTime": now}
 
     def order_limits(self, _account: Account, _params: Params) -> list[Body]:
         limits = self._floor.rules.limits
@@ -150,6 +162,7 @@ class AccountDesk:
 
     def set_leverage(self, account: Account, params: Params) -> Body:
         instrument = instrument_of(self._floor.instruments, params)
+        self._not_in_liquidation(account, instrument.symbol)
         leverage = whole(params, "leverage")
         if leverage is None:
             raise Refusal(-1102, "leverage")
@@ -183,6 +196,7 @@ class AccountDesk:
         isolated = wanted == "ISOLATED"
         if isolated and account.multi_assets:
             raise Refusal(-4168)
+        self._not_in_liquidation(account, instrument.symbol)
         setting = account.setting(instrument.symbol)
         if setting.isolated == isolated:
             raise Refusal(-4046)
@@ -206,8 +220,11 @@ class AccountDesk:
         amount, kind = number(params, "amount"), whole(params, "type")
         if amount is None or amount <= 0 or kind not in (1, 2):
             raise Refusal(-1130, "amount" if kind in (1, 2) else "type")
-        position = account.position(instrument, optional(params, "positionSide") or "BOTH")
-        if position.lots == 0 or not account.setting(instrument.symbol).isolated:
+        self._not_in_liquidation(account, instrument.symbol)
+        position = account.position(instrument, position_side_of(account, params))
+        if not account.setting(instrument.symbol).isolated:
+            raise Refusal(-4049)
+        if position.lots == 0:
             raise Refusal(-4054)
         units = int(amount * QUOTE_SCALE)
         mark = self._floor.marks_e8[instrument.symbol]
@@ -280,9 +297,30 @@ class AccountDesk:
             raise Refusal(-1102, "multiAssetsMargin")
         if wanted == account.multi_assets:
             raise Refusal(-4171)
+        self._not_in_liquidation(account)
+        if wanted and any(setting.isolated for setting in account.settings.values()):
+            raise Refusal(-4167)
+        if account.open_orders or account.open_algos:
+            raise Refusal(-4170)
+        if any(account.wallets.get(asset, 0) < 0 for asset in self._floor.collateral.assets):
+            raise Refusal(-4172)
         account.multi_assets = wanted
+        if self._short_of_margin(account):
+            account.multi_assets = not wanted
+            raise Refusal(-4169)
         self._floor.tell(account.name, multi_assets_changed(wanted, self._floor.now_ms))
         return SUCCESS
+
+    def _short_of_margin(self, account: Account) -> bool:
+        """Would the positions need more initial margin than there is?"""
+        summary = self._summary(account)
+        needed = summary.position_initial + summary.open_order_initial
+        return needed > 0 and summary.margin_balance < needed
+
+    @staticmethod
+    def _not_in_liquidation(account: Account, symbol: str = "") -> None:
+        if account.in_liquidation(symbol):
+            raise Refusal(-2023)
 
     def fee_burn(self, account: Account, _params: Params) -> Body:
         return {"feeBurn": account.fee_burn}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from vortex.exchange.candles import INTERVALS_MS, Bar, Candles, kline_row
+from vortex.exchange.candles import INTERVALS, Bar, Candles, ends_ms, kline_row
 from vortex.exchange.exchange_info import exchange_info
 from vortex.exchange.floor import Floor
 from vortex.exchange.instruments import Instrument, money_text, money_trim
@@ -47,9 +47,15 @@ class MarketData:
         return exchange_info(self._floor)
 
     def depth(self, params: Params) -> Body:
+        return self._depth(params, DEPTH_LIMITS, 500, rpi=False)
+
+    def rpi_depth(self, params: Params) -> Body:
+        return self._depth(params, (1000,), 1000, rpi=True)
+
+    def _depth(self, params: Params, limits: tuple[int, ...], default: int, *, rpi: bool) -> Body:
         listing = self._listing(params)
-        levels = whole(params, "limit", 500)
-        if levels not in DEPTH_LIMITS:
+        levels = whole(params, "limit", default)
+        if levels not in limits:
             raise Refusal(-4021)
         # A snapshot lies strictly inside the interval of the next diff event, so that the documented
         # rule U <= lastUpdateId <= u always finds its first event.
@@ -60,8 +66,8 @@ class MarketData:
             "lastUpdateId": snapshot_id,
             "E": self._floor.now_ms,
             "T": listing.book_ms,
-            "bids": _levels(instrument, listing.levels(BUY, levels)),
-            "asks": _levels(instrument, listing.levels(SELL, levels)),
+            "bids": _levels(instrument, listing.levels(BUY, levels, rpi=rpi)),
+            "asks": _levels(instrument, listing.levels(SELL, levels, rpi=rpi)),
         }
 
     def trades(self, params: Params) -> list[Body]:
@@ -87,14 +93,14 @@ class MarketData:
         wanted = limit(params, 500, 1000)
         start, end = window(params, 3_600_000)
         from_id = whole(params, "fromId")
-        tape = listing.tape
+        tape = listing.prints.trades
         if from_id is None and start is None and end is None:
             rows = [tape[at] for at in range(max(0, len(tape) - wanted), len(tape))]
         else:
             rows = [
                 each
                 for each in tape
-                if (from_id is None or each.trade_id >= from_id)
+                if (from_id is None or each.agg_id >= from_id)
                 and (start is None or each.ts_ms >= start)
                 and (end is None or each.ts_ms <= end)
             ]
@@ -122,7 +128,7 @@ class MarketData:
     def premium_klines(self, params: Params) -> list[list[object]]:
         """Mark over index, minus one, per candle."""
         listing = self._listing(params)
-        interval, length, start, end, wanted = self._candle_query(params)
+        interval, start, end, wanted = self._candle_query(params)
         marks = listing.mark_candles.rows(interval, start, end, wanted)
         indexes = {bar.open_ms: bar for bar in listing.index_candles.rows(interval, start, end, wanted)}
         rows: list[list[object]] = []
@@ -137,26 +143,27 @@ class MarketData:
             premiums = [above / below - 1 for above, below in pairs]
             ordered = (premiums[0], max(premiums), min(premiums), premiums[3])
             prices = [f"{each:.8f}" for each in ordered]
-            rows.append([mark.open_ms, *prices, "0", mark.open_ms + length - 1, "0", mark.trades, "0", "0", "0"])
+            rows.append(
+                [mark.open_ms, *prices, "0", ends_ms(interval, mark.open_ms) - 1, "0", mark.trades, "0", "0", "0"]
+            )
         return rows
 
-    def _candle_query(self, params: Params) -> tuple[str, int, int | None, int | None, int]:
+    def _candle_query(self, params: Params) -> tuple[str, int | None, int | None, int]:
         interval = required(params, "interval")
-        length = INTERVALS_MS.get(interval)
-        if length is None:
+        if interval not in INTERVALS:
             raise Refusal(-1120)
         start, end = window(params)
-        return interval, length, start, end, limit(params, 500, 1500)
+        return interval, start, end, limit(params, 500, 1500)
 
     def _candle_rows(
         self, listing: Listing, candles: Candles, params: Params, *, volumes: bool = True
     ) -> list[list[object]]:
-        interval, length, start, end, wanted = self._candle_query(params)
+        interval, start, end, wanted = self._candle_query(params)
         candles.roll(self._floor.now_ms)
         bars = candles.rows(interval, start, end, wanted)
         if not volumes:
             bars = [Bar(bar.open_ms, bar.open, bar.high, bar.low, bar.close, trades=bar.trades) for bar in bars]
-        return [kline_row(listing.instrument, bar, length) for bar in bars]
+        return [kline_row(listing.instrument, bar, interval) for bar in bars]
 
     def premium_index(self, params: Params) -> Body | list[Body]:
         single, listings = self._one_or_all(params)
@@ -254,18 +261,17 @@ def _trade(instrument: Instrument, printed: Print) -> Body:
         "quoteQty": money_trim(printed.px * printed.lots * instrument.unit_value),
         "time": printed.ts_ms,
         "isBuyerMaker": printed.buyer_is_maker,
-        "isRPITrade": False,
+        "isRPITrade": printed.rpi_lots > 0,
     }
 
 
 def _agg_trade(instrument: Instrument, printed: Print) -> Body:
-    quantity = instrument.qty_text(printed.lots)
     return {
-        "a": printed.trade_id,
+        "a": printed.agg_id,
         "p": instrument.px_text(printed.px),
-        "q": quantity,
-        "nq": quantity,
-        "f": printed.trade_id,
+        "q": instrument.qty_text(printed.lots),
+        "nq": instrument.qty_text(printed.lots - printed.rpi_lots),
+        "f": printed.first_id,
         "l": printed.trade_id,
         "T": printed.ts_ms,
         "m": printed.buyer_is_maker,

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from vortex.exchange.adl import risk_of
 from vortex.exchange.candles import INTERVALS_MS
+from vortex.exchange.collateral import BPS, MarginAsset
 from vortex.exchange.floor import Floor
 from vortex.exchange.instruments import QUOTE_SCALE, money_text
 from vortex.exchange.listing import Listing
@@ -11,9 +13,6 @@ from vortex.exchange.refusal import Refusal
 from vortex.exchange.rest_statistics import STATISTICS_PERIODS
 from vortex.exchange.rules import instrument_of
 
-FUND_AT_START = 1_000_000 * QUOTE_SCALE
-ASSETS = {"USDTUSD": "", "BNBUSD": "BNBUSDT"}
-"""Index symbols of the margin assets, and the contract whose index prices them."""
 Body = dict[str, Any]
 
 
@@ -31,9 +30,9 @@ class Reference:
         return {"symbol": symbol, "time": self._floor.now_ms, "constituents": [row]}
 
     def insurance_balance(self, params: Params) -> Body | list[Body]:
-        """What the fund holds after it has paid for bankrupt accounts."""
-        paid = sum(account.insurance_total for account in self._floor.accounts.values())
-        asset = {"asset": "USDT", "marginBalance": money_text(FUND_AT_START - paid), "updateTime": self._floor.now_ms}
+        """What the fund holds after fees, payments and takeovers."""
+        held = money_text(self._floor.fund.balance)
+        asset = {"asset": "USDT", "marginBalance": held, "updateTime": self._floor.now_ms}
         body = {"symbols": list(self._floor.listings), "assets": [asset]}
         if optional(params, "symbol") is None:
             return [body]
@@ -41,9 +40,11 @@ class Reference:
         return body
 
     def adl_risk(self, params: Params) -> Body | list[Body]:
-        """Nobody is deleveraged here."""
+        """How near each symbol is to deleveraging; see `adl.risk_of`."""
+        floor = self._floor
         rows: list[Body] = [
-            {"symbol": symbol, "adlRisk": "low", "updateTime": self._floor.now_ms} for symbol in self._floor.listings
+            {"symbol": symbol, "adlRisk": risk_of(floor, symbol), "updateTime": floor.now_ms}
+            for symbol in floor.listings
         ]
         if optional(params, "symbol") is None:
             return rows
@@ -52,7 +53,7 @@ class Reference:
 
     def asset_index(self, params: Params) -> Body | list[Body]:
         """Prices of the margin assets in dollars, with the buffers of the multi-assets mode."""
-        rows = [self._asset(name, contract) for name, contract in ASSETS.items() if self._priced(contract)]
+        rows = [self._asset(asset) for asset in self._floor.collateral.assets.values()]
         wanted = optional(params, "symbol")
         if wanted is None:
             return rows
@@ -61,18 +62,14 @@ class Reference:
             raise Refusal(-1121)
         return found
 
-    def _priced(self, contract: str) -> bool:
-        return not contract or contract in self._floor.listings
-
-    def _asset(self, name: str, contract: str) -> Body:
-        price = self._floor.listing(contract).index_e8 if contract else QUOTE_SCALE
-        buffer = 5 if contract else 0
-        low, high = money_text(price * (100 - buffer) // 100), money_text(price * (100 + buffer) // 100)
-        margin = f"{buffer / 100:.8f}"
+    def _asset(self, asset: MarginAsset) -> Body:
+        collateral = self._floor.collateral
+        low, high = (money_text(rate(asset.name)) for rate in (collateral.bid_rate_e8, collateral.ask_rate_e8))
+        margin = money_text(asset.haircut_bps * QUOTE_SCALE // BPS)
         return {
-            "symbol": name,
+            "symbol": f"{asset.name}USD",
             "time": self._floor.now_ms,
-            "index": money_text(price),
+            "index": money_text(collateral.index_e8(asset.name)),
             "bidBuffer": margin,
             "askBuffer": margin,
             "bidRate": low,

@@ -10,6 +10,7 @@ from vortex.exchange.algo import AlgoService
 from vortex.exchange.desk import Desk
 from vortex.exchange.floor import Floor
 from vortex.exchange.orders import AlgoOrder, Fill, Order
+from vortex.exchange.parameters import check_values
 from vortex.exchange.params import Params, limit, optional, required, whole, window
 from vortex.exchange.refusal import Refusal
 from vortex.exchange.rules import instrument_of
@@ -20,6 +21,7 @@ CANCEL_BATCH_MAX = 10
 WEEK_MS = 7 * 86_400_000
 UNFILLED_KEPT_MS = 3 * 86_400_000
 ORDER_KEPT_MS = 90 * 86_400_000
+_LAG = frozenset({"visibility_lag_ms"})
 ALL_CANCELED: dict[str, Any] = {"code": 200, "msg": "The operation of cancel all open order is done."}
 Body = dict[str, Any]
 
@@ -51,8 +53,16 @@ class Trading:
         self._desk.check(account, params)
         return {}
 
+    def _seen(self, path: str, placed: Order | AlgoOrder) -> bool:
+        """Do reads know it yet? With a `visibility_lag_ms` fault they are late (T26, T39)."""
+        floor = self._floor
+        age = floor.now_ms - placed.created_ms
+        return not floor.faults.strike(_LAG, floor.now_ms, method="GET", path=path, symbol=placed.symbol, above=age)
+
     def query(self, account: Account, params: Params) -> Body:
         order = self._desk.find(account, params)
+        if not self._seen("/fapi/v1/order", order):
+            raise Refusal(-2013)
         age = self._floor.now_ms - order.updated_ms
         unfilled = order.status in ("CANCELED", "EXPIRED", "EXPIRED_IN_MATCH") and order.filled == 0
         if not order.open and age > (UNFILLED_KEPT_MS if unfilled else ORDER_KEPT_MS):
@@ -73,13 +83,17 @@ class Trading:
 
     def open_order(self, account: Account, params: Params) -> Body:
         order = self._desk.find(account, params)
-        if not order.open:
+        if not order.open or not self._seen("/fapi/v1/openOrder", order):
             raise Refusal(-2013)
         return order_query(order)
 
     def open_orders(self, account: Account, params: Params) -> list[Body]:
         symbol = self._symbol(params)
-        return [order_query(order) for order in account.open_orders.values() if symbol in ("", order.symbol)]
+        return [
+            order_query(order)
+            for order in account.open_orders.values()
+            if symbol in ("", order.symbol) and self._seen("/fapi/v1/openOrders", order)
+        ]
 
     def all_orders(self, account: Account, params: Params) -> list[Body]:
         symbol = self._symbol(params)
@@ -94,6 +108,7 @@ class Trading:
             if symbol in ("", order.symbol)
             and (from_id is None or order.order_id >= from_id)
             and (end is None or order.created_ms <= end)
+            and self._seen("/fapi/v1/allOrders", order)
         ][::-1]
         chosen = rows[:wanted] if from_id is not None or start is not None else rows[-wanted:]
         return [{**order_query(order), "cumBase": "0", "pair": order.symbol} for order in chosen]
@@ -126,15 +141,36 @@ class Trading:
 
     def amendments(self, account: Account, params: Params) -> list[Body]:
         order = self._desk.find(account, params)
-        return [row for row in account.amendments if row["orderId"] == order.order_id][-100:]
+        start, end = window(params)
+        wanted = limit(params, 50, 100)
+        rows = [
+            row
+            for row in account.amendments
+            if row["orderId"] == order.order_id
+            and (start is None or int(str(row["time"])) >= start)
+            and (end is None or int(str(row["time"])) <= end)
+        ]
+        return rows[-wanted:]
 
     def force_orders(self, account: Account, params: Params) -> list[Body]:
-        symbol = self._symbol(params)
-        return [
+        """Orders by which the exchange closed positions, of both kinds unless one is named."""
+        symbol, kind = self._symbol(params), optional(params, "autoCloseType") or ""
+        if kind not in ("", "LIQUIDATION", "ADL"):
+            raise Refusal(-1130, "autoCloseType")
+        start, end = window(params)
+        wanted = limit(params, 50, 100)
+        if start is None:
+            start = (self._floor.now_ms if end is None else end) - WEEK_MS
+        rows = [
             order_query(order)
             for order in account.orders_by_id.values()
-            if order.client_id.startswith("autoclose-") and symbol in ("", order.symbol)
+            if order.forced
+            and kind in ("", order.forced)
+            and symbol in ("", order.symbol)
+            and order.created_ms >= start
+            and (end is None or order.created_ms <= end)
         ]
+        return rows[-wanted:]
 
     def cancel_all(self, account: Account, params: Params) -> Body:
         self._desk.cancel_all(account, instrument_of(self._floor.instruments, params).symbol)
@@ -168,7 +204,9 @@ class Trading:
             if not isinstance(row, dict):
                 raise Refusal(-1130, "batchOrders")
             try:
-                answers.append(act(account, {name: plain(value) for name, value in row.items()}))
+                sent = {name: plain(value) for name, value in row.items()}
+                check_values(sent)
+                answers.append(act(account, sent))
             except Refusal as refusal:
                 answers.append(refusal.body())
         return answers
@@ -201,7 +239,10 @@ class Trading:
         return algo_body(self._algos.place(account, params))
 
     def query_algo(self, account: Account, params: Params) -> Body:
-        return algo_query(self._algos.find(account, params))
+        algo = self._algos.find(account, params)
+        if not self._seen("/fapi/v1/algoOrder", algo):
+            raise Refusal(-2013)
+        return algo_query(algo)
 
     def cancel_algo(self, account: Account, params: Params) -> Body:
         algo = self._algos.cancel(account, params)
@@ -212,7 +253,13 @@ class Trading:
         return ALL_CANCELED
 
     def open_algos(self, account: Account, params: Params) -> list[Body]:
-        return [algo_query(algo, listed=True) for algo in self._some_algos(params, account.open_algos)]
+        if optional(params, "algoType") not in (None, "CONDITIONAL"):
+            raise Refusal(-1130, "algoType")
+        return [
+            algo_query(algo, listed=True)
+            for algo in self._some_algos(params, account.open_algos)
+            if self._seen("/fapi/v1/openAlgoOrders", algo)
+        ]
 
     def all_algos(self, account: Account, params: Params) -> list[Body]:
         instrument_of(self._floor.instruments, params)
@@ -221,7 +268,9 @@ class Trading:
         rows = [
             algo
             for algo in self._some_algos(params, account.algos_by_id)
-            if (start is None or algo.created_ms >= start) and (end is None or algo.created_ms <= end)
+            if (start is None or algo.created_ms >= start)
+            and (end is None or algo.created_ms <= end)
+            and self._seen("/fapi/v1/allAlgoOrders", algo)
         ]
         chosen = rows[:wanted] if start is not None else rows[-wanted:]
         return [algo_query(algo, listed=True) for algo in chosen]
@@ -247,7 +296,7 @@ def plain(value: object) -> str:
 def _json_list(text: str, name: str) -> list[Any]:
     try:
         rows = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refusal(-1130, name) from None
     if not isinstance(rows, list):
         raise Refusal(-1130, name)

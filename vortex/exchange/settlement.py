@@ -1,11 +1,10 @@
-"""What a fill, a funding or a liquidation does to an account, and the events that tell of it (sheet 11.2, 11.4)."""
+"""What a fill, a funding or the insurance fund does to an account, and the events that tell of it (11.2, 11.4)."""
 
 from vortex.exchange.account import Account, Income, Position
 from vortex.exchange.events import (
     account_update,
     algo_update,
     balance_row,
-    margin_call,
     order_trade_update,
     position_row,
     trade_lite,
@@ -13,11 +12,10 @@ from vortex.exchange.events import (
 from vortex.exchange.floor import Floor
 from vortex.exchange.instruments import QUOTE_SCALE, Instrument, money_text, money_trim
 from vortex.exchange.listing import Listing
-from vortex.exchange.margin import open_notionals, summarize
-from vortex.exchange.orders import BUY, SELL, SIDE_NAMES, Fill, Order
+from vortex.exchange.margin import open_notionals
+from vortex.exchange.orders import BUY, SELL, SIDE_NAMES, AlgoOrder, Fill, Order
 
 REDUCED_AWAY = "4"
-LIQUIDATED = "5"
 
 
 class Settlement:
@@ -25,7 +23,6 @@ class Settlement:
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
-        self._called: set[str] = set()
 
     # --- orders ---------------------------------------------------------------------------------------------
 
@@ -73,19 +70,49 @@ class Settlement:
         algo = self._floor.accounts[order.account].algos_by_id[order.algo_id]
         if algo.status == "TRIGGERED":
             algo.status, algo.updated_ms = "FINISHED", self._floor.now_ms
-            self._floor.tell(order.account, algo_update(algo, self._floor.now_ms))
+            self.announce_algo(algo)
+
+    def announce_algo(self, algo: AlgoOrder) -> None:
+        """Tell the owner and the ledger what became of a conditional order."""
+        floor = self._floor
+        floor.tell(algo.account, algo_update(algo, floor.now_ms))
+        floor.ledger.write(
+            "algo",
+            floor.now_ms,
+            account=algo.account,
+            symbol=algo.symbol,
+            client_order_id=algo.client_id,
+            algo_id=algo.algo_id,
+            status=algo.status,
+            type=algo.kind,
+            side=SIDE_NAMES[algo.side],
+            trigger=algo.instrument.px_text(algo.trigger_px),
+            quantity=algo.instrument.qty_text(algo.lots),
+            close_position=algo.close_position,
+            reduce_only=algo.reduce_only,
+            child=0 if algo.child is None else algo.child.order_id,
+            failure=algo.failure,
+        )
+
+    def end_algo(self, algo: AlgoOrder, status: str, failure: str = "") -> None:
+        """Take a waiting conditional order out, and look again how well its position is protected."""
+        algo.status, algo.failure, algo.updated_ms = status, failure, self._floor.now_ms
+        account = self._floor.accounts[algo.account]
+        account.open_algos.pop(algo.algo_id, None)
+        self.announce_algo(algo)
+        self.guard(account, algo.symbol, algo.position_side)
 
     # --- fills ----------------------------------------------------------------------------------------------
 
-    def fill(self, order: Order, lots: int, px: int, maker: bool, trade_id: int, execution: str = "TRADE") -> None:
-        """Book one fill whose lots the order already counts."""
+    def fill(self, order: Order, lots: int, px: int, maker: bool, trade_id: int, *, free: bool = False) -> None:
+        """Book one fill whose lots the order already counts; `free` of commission off the book."""
         floor, instrument, now = self._floor, order.instrument, self._floor.now_ms
         account = floor.accounts[order.account]
         position = account.position(instrument, order.position_side)
         before = position.lots
         notional = lots * px * instrument.unit_value
         realized = position.trade(order.side * lots, px)
-        commission, asset = account.commission(notional, maker, floor.bnb_price_e8())
+        commission, asset = (0, "USDT") if free else account.commission(notional, maker, floor.bnb_price_e8())
         account.wallets["USDT"] = account.wallets.get("USDT", 0) + realized
         account.wallets[asset] = account.wallets.get(asset, 0) - commission
         account.realized_total += realized
@@ -93,7 +120,8 @@ class Settlement:
         account.fill_cash -= order.side * notional
         if asset == "USDT" and position.lots:
             position.fees += commission
-        self._isolate(account, position, before)
+        kept = realized - (commission if asset == "USDT" else 0) if order.forced == "LIQUIDATION" else None
+        self._isolate(account, position, before, kept)
         order.updated_ms = position.updated_ms = account.updated_ms = now
         fill = Fill(trade_id, order, lots, px, maker, now, realized, commission, asset)
         account.fills.append(fill)
@@ -101,9 +129,9 @@ class Settlement:
         if not order.open:
             account.close_order(order)
         floor.tell(order.account, trade_lite(fill))
-        self.announce(order, execution, fill)
+        self.announce(order, "CALCULATED" if order.forced else "TRADE", fill)
         assets = ["USDT"] if asset == "USDT" else ["USDT", asset]
-        self._account_changed(account, position, "ORDER", dict.fromkeys(assets, 0))
+        self.account_changed(account, position, "ORDER", dict.fromkeys(assets, 0))
         self._record_fill(account, fill, position)
         self.parent_done(order)
         if abs(position.lots) < abs(before) or before * position.lots < 0:
@@ -112,12 +140,17 @@ class Settlement:
                 self._expire_guests(account, instrument, order.position_side)
         self.guard(account, instrument.symbol, order.position_side)
 
-    def _isolate(self, account: Account, position: Position, before: int) -> None:
-        """Move margin in or out of the isolated wallet with the position's size."""
+    def _isolate(self, account: Account, position: Position, before: int, kept: int | None) -> None:
+        """Move margin in or out of the isolated wallet with the position's size.
+
+        While a position is liquidated nothing leaves its wallet: it keeps the result and pays the fee (`kept`).
+        """
         setting = account.setting(position.instrument.symbol)
         if not setting.isolated:
             return
-        if before == 0 or before * position.lots < 0:
+        if kept is not None and position.lots:
+            position.isolated_wallet += kept
+        elif before == 0 or before * position.lots < 0:
             position.isolated_wallet = abs(position.cost) // setting.leverage
         elif abs(position.lots) > abs(before):
             added = abs(position.cost) * (abs(position.lots) - abs(before)) // abs(position.lots)
@@ -129,7 +162,8 @@ class Settlement:
         trade = str(fill.trade_id)
         if fill.realized:
             self.income(account, symbol, "REALIZED_PNL", fill.realized, "USDT", trade)
-        self.income(account, symbol, "COMMISSION", -fill.commission, fill.commission_asset, trade)
+        if fill.commission:
+            self.income(account, symbol, "COMMISSION", -fill.commission, fill.commission_asset, trade)
 
     def income(self, account: Account, symbol: str, kind: str, amount: int, asset: str, trade: str = "") -> None:
         """Append one income row."""
@@ -137,9 +171,10 @@ class Settlement:
         transfer = self._floor.counters.next_transfer()
         account.income.append(Income(symbol, kind, amount, asset, trade or kind, now, transfer, trade))
 
-    def _account_changed(
+    def account_changed(
         self, account: Account, position: Position | None, reason: str, changes: dict[str, int], funded: str = ""
     ) -> None:
+        """Tell the owner which balances and position changed, and why; `changes` leave profit and fees out."""
         floor, now = self._floor, self._floor.now_ms
         rows = []
         if position is not None:
@@ -211,11 +246,11 @@ class Settlement:
     def knock_out(self, account: Account, instrument: Instrument, side: str) -> None:
         """Expire resting reduce-only orders that the shrunken position no longer needs, worst price first."""
         lots = account.held_lots(instrument.symbol, side)
-        resting = self._floor.listing(instrument.symbol).engine.resting
+        engine = self._floor.listing(instrument.symbol).engine
         closing = SELL if lots > 0 else BUY
         room = abs(lots)
         for direction in (BUY, SELL):
-            for order in list(resting[direction]):
+            for order in engine.closing(direction):
                 hedged = side != "BOTH" and (side == "LONG") == (direction == SELL)
                 if order.account != account.name or order.position_side != side:
                     continue
@@ -230,11 +265,9 @@ class Settlement:
         """GTE_GTC conditional orders live only while the position exists."""
         for algo in list(account.open_algos.values()):
             if algo.symbol == instrument.symbol and algo.position_side == side and algo.time_in_force == "GTE_GTC":
-                algo.status, algo.updated_ms = "EXPIRED", self._floor.now_ms
-                del account.open_algos[algo.algo_id]
-                self._floor.tell(account.name, algo_update(algo, self._floor.now_ms))
+                self.end_algo(algo, "EXPIRED")
 
-    # --- funding and liquidation ----------------------------------------------------------------------------
+    # --- funding and the insurance fund ---------------------------------------------------------------------
 
     def fund(self, listing: Listing) -> None:
         """Settle funding at the mark: longs pay a positive rate, shorts receive it."""
@@ -252,96 +285,27 @@ class Settlement:
                 if isolated:
                     position.isolated_wallet += amount
                 self.income(account, symbol, "FUNDING_FEE", amount, "USDT")
-                self._account_changed(account, position if isolated else None, "FUNDING_FEE", {"USDT": amount}, symbol)
+                self.account_changed(account, position if isolated else None, "FUNDING_FEE", {"USDT": amount}, symbol)
 
-    def check_margins(self, symbol: str) -> None:
-        """After a new mark: warn or liquidate whoever holds this symbol."""
-        for account in self._floor.accounts.values():
-            if any(position.instrument.symbol == symbol for position in account.held()):
-                self._check_margin(account)
-
-    def _check_margin(self, account: Account) -> None:
+    def insure(self, account: Account, amount: int, symbol: str = "", position: Position | None = None) -> None:
+        """Money from the insurance fund (positive) or a liquidation fee to it (negative)."""
         floor = self._floor
-        summary = summarize(account, floor.marks_e8)
-        for row in summary.rows:
-            lost = row.position.isolated_wallet + row.unrealized <= row.maintenance
-            if row.isolated and row.position.lots and lost:
-                self._liquidate(account, [row.position])
-        equity = summary.cross_wallet + summary.cross_unrealized
-        cross = [row for row in summary.rows if not row.isolated and row.position.lots]
-        if not cross:
-            self._called.discard(account.name)
-            return
-        if equity <= summary.cross_maintenance:
-            self._liquidate(account, [row.position for row in cross])
-        elif summary.cross_maintenance >= equity * floor.rules.margin_call_ratio:
-            if account.name not in self._called:
-                self._called.add(account.name)
-                rows = [
-                    {
-                        "s": row.position.instrument.symbol,
-                        "ps": row.position.side,
-                        "pa": row.position.instrument.qty_text(row.position.lots),
-                        "mt": "CROSSED",
-                        "iw": "0",
-                        "mp": money_trim(row.mark_e8),
-                        "up": money_trim(row.unrealized),
-                        "mm": money_trim(row.maintenance),
-                    }
-                    for row in cross
-                ]
-                floor.tell(account.name, margin_call(summary.cross_wallet, rows, floor.now_ms))
+        if amount > 0:
+            floor.fund.pay(amount)
         else:
-            self._called.discard(account.name)
+            floor.fund.receive(-amount)
+        account.wallets["USDT"] += amount
+        account.insurance_total += amount
+        account.updated_ms = floor.now_ms
+        self.income(account, symbol, "INSURANCE_CLEAR", amount, "USDT")
+        self.account_changed(account, position, "INSURANCE_CLEAR", {"USDT": amount})
 
-    def _liquidate(self, account: Account, positions: list[Position]) -> None:
-        """Cancel everything, close the positions at the mark for the insurance fund, charge the fee (8.5)."""
-        floor = self._floor
-        if not floor.rules.liquidation:
-            return
-        symbols = {position.instrument.symbol for position in positions}
-        for order in list(account.open_orders.values()):
-            if order.symbol in symbols:
-                self.end(order, "CANCELED", "CANCELED", LIQUIDATED)
-        for position in positions:
-            self._close_forcibly(account, position)
-        if account.wallets["USDT"] < 0:
-            shortfall = -account.wallets["USDT"]
-            account.wallets["USDT"] = 0
-            account.insurance_total += shortfall
-            self.income(account, "", "INSURANCE_CLEAR", shortfall, "USDT")
-
-    def _close_forcibly(self, account: Account, position: Position) -> None:
-        floor, instrument, now = self._floor, position.instrument, self._floor.now_ms
-        listing = floor.listing(instrument.symbol)
-        px = max(1, listing.mark_e8 // instrument.tick_e8)
-        order = Order(
-            order_id=floor.counters.next_order(),
-            account=account.name,
-            instrument=instrument,
-            client_id=f"autoclose-{now}{instrument.symbol}"[:36],
-            side=SELL if position.lots > 0 else BUY,
-            position_side=position.side,
-            kind="LIMIT",
-            original_kind="LIMIT",
-            time_in_force="IOC",
-            px=px,
-            lots=abs(position.lots),
-            reduce_only=False,
-            close_position=False,
-            stp="EXPIRE_MAKER",
-            price_match="NONE",
-            good_till_ms=0,
-            created_ms=now,
-            updated_ms=now,
-        )
-        account.remember(order)
-        self.announce(order, "NEW")
-        lots = order.lots
-        order.filled, order.filled_ticks_lots, order.status = lots, lots * px, "FILLED"
-        printed = listing.record_trade(now, px, lots, order.side == SELL)
-        self.fill(order, lots, px, False, printed.trade_id, "CALCULATED")
-        fee = int(lots * px * instrument.unit_value * instrument.liquidation_fee)
-        account.wallets["USDT"] -= fee
-        account.insurance_total -= fee
-        self.income(account, instrument.symbol, "INSURANCE_CLEAR", -fee, "USDT")
+    def exchange(self, account: Account, asset: str, sold: int, brought: int) -> None:
+        """Sell some of an asset for USDT on the account's behalf."""
+        changes = {asset: -sold, "USDT": brought}
+        for name, change in changes.items():
+            account.wallets[name] += change
+            account.exchanged[name] = account.exchanged.get(name, 0) + change
+            self.income(account, "", "AUTO_EXCHANGE", change, name)
+        account.updated_ms = self._floor.now_ms
+        self.account_changed(account, None, "AUTO_EXCHANGE", changes)

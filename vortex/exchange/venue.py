@@ -26,20 +26,25 @@ from decimal import Decimal
 from typing import Any
 
 from vortex.exchange.account import Account
+from vortex.exchange.adl import Deleveraged
 from vortex.exchange.algo import AlgoService
-from vortex.exchange.auth import ApiKey, check_time
+from vortex.exchange.auth import ApiKey, check_times
 from vortex.exchange.desk import Desk
 from vortex.exchange.endpoints import NONE, SIGNED, TRADE, Endpoint, table
 from vortex.exchange.events import Outbound, UserEvent, listen_key_expired
 from vortex.exchange.faults import Fault, FaultBook
 from vortex.exchange.floor import Counters, Floor, VenueRules
-from vortex.exchange.gate import Admitted, FaultAnswer, Gate, RawRequest, Response
+from vortex.exchange.gate import Admitted, Call, FaultAnswer, Gate, RawRequest, Response, with_faults
 from vortex.exchange.history import FundingPoint, History
 from vortex.exchange.instruments import DEFAULT_INSTRUMENTS, QUOTE_SCALE, Instrument
+from vortex.exchange.ledger import FOR_EVER_MS
+from vortex.exchange.liquidation import Liquidator
+from vortex.exchange.liquidity import Liquidity
 from vortex.exchange.listen_keys import ListenKeys
 from vortex.exchange.listing import Listing, Print
 from vortex.exchange.market_events import (
     BookState,
+    DeepState,
     LiquidationPrint,
     MarketEvent,
     MarketTrade,
@@ -47,10 +52,12 @@ from vortex.exchange.market_events import (
     OpenInterestState,
     RatioState,
 )
-from vortex.exchange.orders import BUY, Order
+from vortex.exchange.orders import BUY, RPI, Order
+from vortex.exchange.parameters import check_form
 from vortex.exchange.params import Params
 from vortex.exchange.publisher import Publisher
 from vortex.exchange.refusal import Refusal
+from vortex.exchange.request_log import RequestLog
 from vortex.exchange.rest_account import AccountDesk
 from vortex.exchange.rest_market import MarketData
 from vortex.exchange.rest_reference import Reference
@@ -63,7 +70,7 @@ from vortex.kernel.rng import Rng
 FUNDING_INTERVAL_MS = 28_800_000
 EXPIRED_BY_DATE = "0"
 DELISTED = "7"
-CLIENT_ID_NAMES = ("newClientOrderId", "origClientOrderId", "clientAlgoId")
+INSURANCE_FUND = "insurance fund"
 
 
 class Venue:
@@ -89,6 +96,7 @@ class Venue:
         self.floor.marks_e8.update({symbol: each.mark_e8 for symbol, each in listings.items()})
         self.publisher = Publisher(self.floor)
         self.settlement = Settlement(self.floor)
+        self.liquidator = Liquidator(self.floor, self.settlement, self.publisher)
         self.desk = Desk(self.floor, self.settlement, self.publisher.printed)
         self.algos = AlgoService(self.floor, self.settlement, self.desk)
         self.listen_keys = ListenKeys(rng.fork("listen_keys"), rules.listen_key_ms)
@@ -96,7 +104,10 @@ class Venue:
         trading = Trading(self.floor, self.desk, self.algos)
         account = AccountDesk(self.floor, self.listen_keys)
         self.gate = Gate(self.floor, table(market, Reference(self.floor), Statistics(self.floor), trading, account))
+        self._log = RequestLog(self.floor, self.gate)
+        self._liquidity = Liquidity(self.floor.faults)
         self._impulse = impulse
+        self.floor.faults.written = self._write_fault
 
     # --- opening --------------------------------------------------------------------------------------------
 
@@ -108,7 +119,7 @@ class Venue:
 
     def open_account(self, name: str, deposits: Mapping[str, Decimal]) -> Account:
         """A new account with money in it."""
-        account = Account(name)
+        account = Account(name, collateral=self.floor.collateral)
         for asset, amount in deposits.items():
             account.deposit(asset, int(amount * QUOTE_SCALE))
         account.wallets.setdefault("USDT", 0)
@@ -120,6 +131,14 @@ class Venue:
         """Let a key in; its account must be open."""
         assert key.account in self.floor.accounts, f"no account {key.account}"
         self.gate.keys[key.key] = key
+
+    def revoke_key(self, named: str) -> ApiKey | None:
+        """Take a key away, by its `key` or its name; None when there is no such key."""
+        keys = self.gate.keys
+        found = next((each for each in keys.values() if named in (each.key, each.name)), None)
+        if found is not None:
+            del keys[found.key]
+        return found
 
     def subscribe(self, name: str) -> Stream | None:
         """Somebody listens to a public stream; None when there is no such stream."""
@@ -148,7 +167,7 @@ class Venue:
             case MarkState():
                 listing.record_mark(event)
                 floor.marks_e8[event.symbol] = listing.mark_e8
-                self.settlement.check_margins(event.symbol)
+                self.liquidator.check(event.symbol)
                 self.algos.check(event.symbol)
             case LiquidationPrint():
                 self.publisher.liquidated(event)
@@ -156,6 +175,8 @@ class Venue:
                 listing.record_open_interest(event)
             case RatioState():
                 listing.record_ratios(event)
+            case DeepState():
+                self._liquidity.deep(listing, event)
         return self._take_outbox()
 
     def _on_book(self, listing: Listing, event: BookState) -> None:
@@ -166,21 +187,25 @@ class Venue:
 
         before = listing.last_trade_id
         listing.book_ms = event.ts_ms
-        listing.engine.market_book(event.bids, event.asks, crossed)
+        listing.engine.market_book(*self._liquidity.book(listing, event), crossed)
         self.floor.touched.add(event.symbol)
         if listing.last_trade_id != before:
             self.algos.check(event.symbol)
 
     def _on_trade(self, listing: Listing, event: MarketTrade) -> None:
         self._roll(listing, event.ts_ms)
-        printed = listing.record_trade(event.ts_ms, event.px_ticks, event.qty_lots, event.buyer_is_maker)
-        self.publisher.printed(listing, printed)
+        printed = listing.record_market(event)
 
         def filled(order: Order, lots: int, px: int) -> None:
+            if order.time_in_force == RPI:
+                listing.prints.met_rpi(printed, lots)
             self.settlement.fill(order, lots, px, True, printed.trade_id)
             self.floor.touched.add(event.symbol)
 
-        listing.engine.market_trade(event.px_ticks, event.qty_lots, event.buyer_is_maker, filled)
+        retail = listing.engine.retail_trade(event.px_ticks, event.qty_lots, event.buyer_is_maker, filled)
+        self.publisher.printed(listing, printed)
+        left = event.qty_lots - retail
+        listing.engine.market_trade(event.px_ticks, left, event.buyer_is_maker, filled)
         self.algos.check(event.symbol)
 
     def _settle_funding(self, listing: Listing) -> None:
@@ -199,15 +224,14 @@ class Venue:
             if now >= listing.next_funding_ms:
                 self._settle_funding(listing)
             self.algos.check(symbol)
+        self.liquidator.advance()
         for account in floor.accounts.values():
             self._ring_timers(account, now)
         for key in self.listen_keys.expire(now):
             floor.tell(key.account, listen_key_expired(key.key, now))
-        for fault in floor.faults.active:
-            if fault.kind == "price_gap_pct" and fault.since_ms <= now and not fault.struck:
-                self._gap(fault)
+        self._strike_once()
         self._show_books()
-        self.publisher.tick(now)
+        self.publisher.tick(now_ms)  # by the market's own time: a request in between has moved the clock ahead of it
         return self._take_outbox()
 
     def _ring_timers(self, account: Account, now: int) -> None:
@@ -252,22 +276,22 @@ class Venue:
         count_orders: bool = False,
     ) -> Response:
         """A request whose sender is already known; see the module's docstring."""
-        self._at(now_ms)
+        self.at(now_ms)
         endpoint: Endpoint | None = None
         try:
             struck = self.gate.faults_for(method, path, params)
             endpoint = self.gate.endpoint(method, path)
             if endpoint.security in (SIGNED, TRADE) and "timestamp" in params:
-                check_time(params, self.gate.clock_ms(), self.floor.rules.recv_window_stretch)
+                check_times(params, self.gate.clocks())
             if count_orders and endpoint.orders != (0, 0):
                 self.gate.spend_orders(account, endpoint)
         except (Refusal, FaultAnswer) as refused:
-            return self._refused(refused, method, path, params, account)
+            return self._log.refused(refused, method, path, params, account)
         return self.execute(Admitted(method, path, params, endpoint, account, struck), now_ms)
 
     def receive(self, raw: RawRequest, now_ms: int) -> Admitted | Response:
         """A request off the wire: everything before the engine. Pass an Admitted on to `execute`."""
-        self._at(now_ms)
+        self.at(now_ms)
         try:
             if raw.path == "/sapi/v1/account/apiRestrictions" and raw.method == "GET":
                 return Response(200, self.gate.restrictions(raw))
@@ -275,32 +299,43 @@ class Venue:
         except (Refusal, FaultAnswer) as refused:
             key = self.gate.keys.get(raw.api_key or "")
             account = "" if key is None else key.account
-            response = self._refused(refused, raw.method, raw.path, self.gate.params(raw), account)
+            response = self._log.refused(refused, raw.method, raw.path, self.gate.params(raw), account)
             response.headers |= self.gate.headers(raw.address, account, None)
             return response
 
+    def receive_call(self, call: Call, now_ms: int) -> Admitted | Response:
+        """The same for a request of the WebSocket API."""
+        self.at(now_ms)
+        try:
+            return self.gate.admit_call(call)
+        except (Refusal, FaultAnswer) as refused:
+            key = call.session or self.gate.keys.get(call.params.get("apiKey", ""))
+            account = "" if key is None else key.account
+            return self._log.refused(refused, call.method, call.path, call.params, account)
+
     def execute(self, admitted: Admitted, now_ms: int) -> Response:
         """Let the engine answer. State changes only when the answer is not a refusal."""
-        self._at(now_ms)
+        self.at(now_ms)
         endpoint, params = admitted.endpoint, admitted.params
         try:
             account = self._account_of(admitted)
             if endpoint.engine_time_check and "timestamp" in params:
-                check_time(params, self.gate.clock_ms(), self.floor.rules.recv_window_stretch, -5028)
+                check_times(params, self.gate.clocks(), -5028)
+            check_form(admitted, strict=self.floor.rules.strict_parameters)
             body = endpoint.answer(account, params)
         except Refusal as refusal:
-            response = self._refused(refusal, admitted.method, admitted.path, params, admitted.account)
+            response = self._log.refused(refusal, admitted.method, admitted.path, params, admitted.account)
         else:
             for symbol in sorted(self.floor.touched):
                 self.algos.check(symbol)
             if admitted.path.endswith("/v1/time") or admitted.path == "/api/v3/time":
                 body = {"serverTime": self.gate.clock_ms()}
             response = Response(200, body)
-            self._record(admitted, response)
+            self._log.done(admitted, response)
         response.events = self._take_outbox()
         if admitted.address:
             response.headers |= self.gate.headers(admitted.address, admitted.account, endpoint)
-        return self._with_faults(admitted.faults, response)
+        return with_faults(admitted.faults, response)
 
     def _account_of(self, admitted: Admitted) -> Account:
         """Whose request it is; public ones have nobody's account, others need one (-2015)."""
@@ -311,7 +346,8 @@ class Venue:
             raise Refusal(-2015)
         return Account("")
 
-    def _at(self, now_ms: int) -> None:
+    def at(self, now_ms: int) -> None:
+        """Take note of the time; candles that have ended close."""
         floor = self.floor
         if now_ms > floor.now_ms:
             floor.now_ms = now_ms
@@ -319,98 +355,55 @@ class Venue:
             if floor.now_ms >= listing.candles.minute.open_ms + 60_000:
                 self._roll(listing, floor.now_ms)
 
-    @staticmethod
-    def _with_faults(struck: list[Fault], response: Response) -> Response:
-        for fault in struck:
-            if fault.kind == "delay_ms" and fault.executed:
-                response.delay_ms += int(fault.value)
-            elif fault.kind == "lost_response":
-                response.lost = True
-            elif fault.kind == "error" and fault.executed:
-                answer = FaultAnswer(fault).response()
-                response.status, response.body, response.text = answer.status, answer.body, answer.text
-                response.headers |= answer.headers
-        return response
-
-    def _refused(
-        self, refused: Refusal | FaultAnswer, method: str, path: str, params: Params, account: str
-    ) -> Response:
-        code: int | None
-        faults: list[str]
-        if isinstance(refused, FaultAnswer):
-            response = refused.response()
-            code, faults = refused.fault.code, [refused.fault.kind]
-        else:
-            response, code, faults = Response(refused.status, refused.body()), refused.code, []
-        self._write_request(method, path, params, account, response.status, code, None, faults)
-        return response
-
-    def _record(self, admitted: Admitted, response: Response) -> None:
-        body = response.body
-        order_id = body.get("orderId", body.get("algoId")) if isinstance(body, dict) else None
-        faults = [fault.kind for fault in admitted.faults]
-        self._write_request(
-            admitted.method, admitted.path, admitted.params, admitted.account, 200, None, order_id, faults
-        )
-
-    def _write_request(
-        self,
-        method: str,
-        path: str,
-        params: Params,
-        account: str,
-        status: int,
-        code: int | None,
-        order_id: object,
-        faults: Iterable[str] = (),
-    ) -> None:
-        client_id = next((params[name] for name in CLIENT_ID_NAMES if name in params), "")
-        facts: dict[str, Any] = {
-            "account": account,
-            "method": method,
-            "path": path,
-            "symbol": params.get("symbol", ""),
-            "client_order_id": client_id,
-            "reduce_only": params.get("reduceOnly", "").lower() == "true"
-            or params.get("closePosition", "").lower() == "true",
-            "timestamp": params.get("timestamp", ""),
-            "status": status,
-            "code": code,
-            "order_id": order_id,
-            "faults": list(faults),
-        }
-        self.floor.ledger.write("request", self.floor.now_ms, **facts)
-
     # --- the house's own controls ---------------------------------------------------------------------------
 
     def add_fault(self, spec: dict[str, Any], now_ms: int) -> Fault:
         """Install a fault; raises Refusal -1130 when the specification is wrong."""
-        self._at(now_ms)
+        self.at(now_ms)
         fault = self.floor.faults.add(spec, now_ms)
         self.floor.ledger.write("fault", self.floor.now_ms, symbol=fault.symbol, installed=dict(spec))
-        if fault.kind == "price_gap_pct" and fault.since_ms <= now_ms:
-            self._gap(fault)
+        self._strike_once()
         return fault
 
-    def _gap(self, fault: Fault) -> None:
-        fault.struck += 1
-        if self._impulse is None:
-            return
-        for symbol in [fault.symbol] if fault.symbol else list(self.floor.listings):
-            self._impulse(symbol, fault.value)
+    def _write_fault(self, row: dict[str, Any]) -> None:
+        facts = {"struck" if name == "kind" else name: value for name, value in row.items() if name != "time"}
+        self.floor.ledger.write("fault", row["time"], **facts)
+
+    def _strike_once(self) -> None:
+        """Faults that are one event: a jump of the price, the end of listen keys."""
+        for fault in self.floor.faults.once(self.floor.now_ms):
+            if fault.kind == "expire_listen_key":
+                for name in self.floor.accounts:
+                    self._expire_listen_key(name, silently=fault.silently)
+            elif self._impulse is not None:
+                for symbol in [fault.symbol] if fault.symbol else list(self.floor.listings):
+                    self._impulse(symbol, fault.value)
 
     def expire_listen_key(self, account: str, now_ms: int, *, silently: bool = False) -> list[Outbound]:
         """End an account's listen key at once, with or without the message that says so."""
-        self._at(now_ms)
+        self.at(now_ms)
+        self._expire_listen_key(account, silently=silently)
+        return self._take_outbox()
+
+    def _expire_listen_key(self, account: str, *, silently: bool) -> None:
         for key in self.listen_keys.expire(-1, account):
             if not silently:
                 self.floor.tell(account, listen_key_expired(key.key, self.floor.now_ms))
-        return self._take_outbox()
+
+    def deleverage(
+        self, account: str, symbol: str, share: Decimal, now_ms: int
+    ) -> tuple[list[Deleveraged], list[Outbound]]:
+        """Cut a share of an account's positions at the mark, as a stranger's bankruptcy would; raises Refusal."""
+        self.at(now_ms)
+        cut = self.liquidator.deleverager.by_hand(account, symbol, share)
+        return cut, self._take_outbox()
 
     def set_status(self, symbol: str, status: str, now_ms: int) -> list[Outbound]:
         """Change a symbol's trading status; anything but TRADING expires its open orders."""
-        self._at(now_ms)
-        self.floor.listing(symbol).status = status
+        self.at(now_ms)
+        listing = self.floor.listing(symbol)
+        listing.status = status
+        self.publisher.contract_changed(listing)
         if status != "TRADING":
             for account in self.floor.accounts.values():
                 for order in [each for each in account.open_orders.values() if each.symbol == symbol]:
@@ -418,18 +411,29 @@ class Venue:
         return self._take_outbox()
 
     def conservation(self) -> dict[str, dict[str, int]]:
-        """Per account what its books do not explain, in 1e-8; all zero when money is conserved."""
-        return {name: account.conservation_error() for name, account in self.floor.accounts.items()}
+        """Per account, and for the insurance fund, what its books do not explain, in 1e-8; zero: money is conserved."""
+        accounts = self.floor.accounts
+        paid = sum(account.insurance_total for account in accounts.values())
+        errors = {name: account.conservation_error() for name, account in accounts.items()}
+        return errors | {INSURANCE_FUND: self.floor.fund.conservation_error(paid)}
 
-    def ledger(self, since: int = 0, symbol: str = "", kind: str = "", limit: int = 10_000) -> dict[str, Any]:
+    def ledger(
+        self,
+        since: int = 0,
+        symbol: str = "",
+        kind: str = "",
+        limit: int = 10_000,
+        from_ms: int = 0,
+        to_ms: int = FOR_EVER_MS,
+    ) -> dict[str, Any]:
         """The exchange's own record; see docs/venue.md."""
         floor = self.floor
-        entries = floor.ledger.query(since, symbol, kind, limit)
+        entries = floor.ledger.query(since, symbol, kind, limit, from_ms, to_ms)
         return {
             "time": floor.now_ms,
             "sequence": floor.ledger.sequence,
             "entries": entries,
-            "positions": floor.ledger.position_rows(symbol, floor.now_ms),
+            "positions": floor.ledger.position_rows(symbol, floor.now_ms, from_ms, to_ms),
             "conservation": self.conservation(),
             "faults": {"active": floor.faults.listed(), "struck": list(floor.faults.record)},
         }

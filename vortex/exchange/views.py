@@ -3,8 +3,10 @@
 from typing import Any
 
 from vortex.exchange.account import Account, Income
-from vortex.exchange.instruments import Instrument, money_text, money_trim
-from vortex.exchange.margin import Summary, SymbolMargin, liquidation_price_e8
+from vortex.exchange.adl import quantile
+from vortex.exchange.instruments import QUOTE_SCALE, Instrument, money_text, money_trim
+from vortex.exchange.liquidation_price import liquidation_price_e8
+from vortex.exchange.margin import Summary, SymbolMargin
 from vortex.exchange.orders import SIDE_NAMES, AlgoOrder, Fill, Order
 
 Body = dict[str, Any]
@@ -150,28 +152,41 @@ def income_body(row: Income) -> Body:
 
 
 def _asset_rows(account: Account, summary: Summary) -> list[Body]:
+    """Every asset in its own units. Under multi-assets all of them carry the dollars that are free."""
     rows = []
     for asset in ["USDT", *sorted(each for each in account.wallets if each != "USDT")]:
         wallet = account.wallets.get(asset, 0)
         own = asset == "USDT"
+        available, withdrawable = _free(account, summary, asset, wallet)
         rows.append(
             {
                 "asset": asset,
                 "walletBalance": money_text(wallet),
                 "unrealizedProfit": money_text(summary.unrealized if own else 0),
-                "marginBalance": money_text(summary.margin_balance if own else wallet),
+                "marginBalance": money_text(wallet + summary.unrealized if own else wallet),
                 "maintMargin": money_text(summary.maintenance if own else 0),
                 "initialMargin": money_text(summary.position_initial + summary.open_order_initial if own else 0),
                 "positionInitialMargin": money_text(summary.position_initial if own else 0),
                 "openOrderInitialMargin": money_text(summary.open_order_initial if own else 0),
-                "crossWalletBalance": money_text(summary.cross_wallet if own else wallet),
+                "crossWalletBalance": money_text(wallet - summary.wallet + summary.cross_wallet if own else wallet),
                 "crossUnPnl": money_text(summary.cross_unrealized if own else 0),
-                "availableBalance": money_text(summary.available if own else wallet),
-                "maxWithdrawAmount": money_text(summary.max_withdraw if own else wallet),
+                "availableBalance": money_text(available),
+                "maxWithdrawAmount": money_text(withdrawable),
                 "updateTime": account.updated_ms,
             }
         )
     return rows
+
+
+def _free(account: Account, summary: Summary, asset: str, wallet: int) -> tuple[int, int]:
+    """What of an asset can be used for orders, and withdrawn."""
+    if not account.multi_assets or account.collateral is None:
+        return (summary.available, summary.max_withdraw) if asset == "USDT" else (wallet, wallet)
+    rate = account.collateral.bid_rate_e8(asset)
+    if rate == 0:
+        return 0, max(0, wallet)
+    usable, removable = (dollars * QUOTE_SCALE // rate for dollars in (summary.available, summary.max_withdraw))
+    return usable, max(0, min(wallet, removable))
 
 
 def _totals(summary: Summary) -> Body:
@@ -239,7 +254,9 @@ def account_v2(account: Account, summary: Summary, every: list[SymbolMargin]) ->
         }
         for row in every
     ]
-    assets = [{**row, "marginAvailable": True} for row in _asset_rows(account, summary)]
+    assets = [
+        {**row, "marginAvailable": _margin_available(account, row["asset"])} for row in _asset_rows(account, summary)
+    ]
     rights = account_config(account)
     rights["feeBurn"] = account.fee_burn
     del rights["dualSidePosition"]
@@ -260,6 +277,11 @@ def account_config(account: Account) -> Body:
     }
 
 
+def _margin_available(account: Account, asset: str) -> bool:
+    """May it serve as margin in multi-assets mode?"""
+    return account.collateral is None or asset in account.collateral.assets
+
+
 def balances(account: Account, summary: Summary) -> list[Body]:
     """GET /fapi/v2/balance and v3/balance."""
     return [
@@ -271,7 +293,7 @@ def balances(account: Account, summary: Summary) -> list[Body]:
             "crossUnPnl": row["crossUnPnl"],
             "availableBalance": row["availableBalance"],
             "maxWithdrawAmount": row["maxWithdrawAmount"],
-            "marginAvailable": True,
+            "marginAvailable": _margin_available(account, row["asset"]),
             "updateTime": row["updateTime"],
         }
         for row in _asset_rows(account, summary)
@@ -298,7 +320,7 @@ def position_risk_v3(account: Account, summary: Summary, row: SymbolMargin) -> B
         "maintMargin": money_text(row.maintenance),
         "positionInitialMargin": money_text(row.position_initial),
         "openOrderInitialMargin": money_trim(row.open_order_initial),
-        "adl": 1,
+        "adl": quantile(summary, row),
         "bidNotional": money_trim(row.bid_notional),
         "askNotional": money_trim(row.ask_notional),
         "updateTime": position.updated_ms,

@@ -20,6 +20,9 @@ import pyarrow.parquet
 
 from vortex.kernel.errors import ConfigError
 
+TEXT = "utf-8-sig"
+"""A byte order mark at the beginning of a file is nobody's column."""
+
 BATCH_ROWS = 8_192
 """Rows of parquet in memory at once."""
 
@@ -60,7 +63,7 @@ def head_of(path: Path) -> Head:
     if first is None:
         raise ConfigError(f"{path}: the file is empty")
     if _is_header(first[1]):
-        return Head(tuple(first[1]), tuple(next(lines, (0, []))[1]))
+        return Head(tuple(name.strip() for name in first[1]), tuple(next(lines, (0, []))[1]))
     return Head((), tuple(first[1]))
 
 
@@ -123,13 +126,15 @@ def _text(path: Path) -> Iterator[IO[str]]:
             members = [each for each in archive.namelist() if each.lower().endswith(".csv")]
             if len(members) != 1:
                 raise ConfigError(f"{path}: expected one csv inside, found {members or archive.namelist()}")
-            with archive.open(members[0]) as raw, io.TextIOWrapper(raw, encoding="utf-8") as text:
+            with _explained(path, "archive"):
+                member = archive.open(members[0])
+            with member as raw, io.TextIOWrapper(raw, encoding=TEXT) as text:
                 yield text
     elif name.endswith(".gz"):
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as text:
+        with gzip.open(path, "rt", encoding=TEXT, newline="") as text:
             yield text
     else:
-        with path.open(encoding="utf-8", newline="") as text:
+        with path.open(encoding=TEXT, newline="") as text:
             yield text
 
 
@@ -158,6 +163,8 @@ def _explained(path: Path, where: str) -> Iterator[None]:
     except (
         EOFError,
         OSError,
+        NotImplementedError,
+        RuntimeError,
         UnicodeDecodeError,
         csv.Error,
         zipfile.BadZipFile,

@@ -23,7 +23,9 @@ class Kind(Enum):
     KLINES = "klines"
     FUNDING = "fundingRate"
     METRICS = "metrics"
-    MARK_PRICE = "markPrice"
+    MARK_PRICE = "markPriceKlines"
+    INDEX_PRICE = "indexPriceKlines"
+    PREMIUM_INDEX = "premiumIndexKlines"
     BOOK_DEPTH = "bookDepth"
 
 
@@ -80,6 +82,7 @@ _ORDERS: dict[Kind, list[list[str]]] = {
     Kind.KLINES: [_KLINE_NAMES, _KLINE_NAMES[:6]],
     Kind.METRICS: [_METRIC_NAMES],
     Kind.FUNDING: [["calc_time", "funding_interval_hours", "last_funding_rate"]],
+    Kind.BOOK_DEPTH: [["timestamp", "percentage", "depth", "notional"]],
 }
 """Column orders of the public dumps, for files without a header."""
 
@@ -98,12 +101,20 @@ _MARKS: list[tuple[Kind, set[str]]] = [
 ]
 """Columns that make a kind, most telling first."""
 
+_PRICE_HINTS = [
+    ("markprice", Kind.MARK_PRICE),
+    ("indexprice", Kind.INDEX_PRICE),
+    ("premiumindex", Kind.PREMIUM_INDEX),
+]
+"""Candles of these look like any others; the public dumps tell them apart by the folder."""
+
 _NAME_HINTS = [
     ("aggtrades", Kind.AGG_TRADES),
     ("trades", Kind.TRADES),
     ("bookticker", Kind.BOOK_TICKER),
     ("fundingrate", Kind.FUNDING),
     ("metrics", Kind.METRICS),
+    ("bookdepth", Kind.BOOK_DEPTH),
 ]
 _INTERVAL = re.compile(r"(?:^|-)(?:klines?|\d+[mhd])(?:-|\.|_|$)")
 _SYMBOL = re.compile(r"^([A-Z0-9]{5,20})(?:[-_.]|$)")
@@ -123,12 +134,24 @@ def layout_of(path: Path) -> Layout:
         names = set(head.names)
         for kind, wanted in _MARKS:
             if wanted <= names:
-                return Layout(path, kind, symbol, {name: place for place, name in enumerate(head.names)})
+                columns = {name: place for place, name in enumerate(head.names)}
+                return Layout(path, _priced(path, kind), symbol, columns)
         raise ConfigError(
             f"{path}: the columns {', '.join(head.names[:12])} are of no known kind; "
             f"understood are {', '.join(kind.value for kind in Kind)}"
         )
     return Layout(path, *_by_name(path, symbol, len(head.first)))
+
+
+def _priced(path: Path, kind: Kind) -> Kind:
+    """Candles of mark, index or premium instead of trades, when file or folder is named after them."""
+    if kind not in (Kind.KLINES, Kind.MARK_PRICE):
+        return kind
+    for name in (path.name.lower(), *(each.name.lower() for each in list(path.parents)[:3])):
+        for hint, found in _PRICE_HINTS:
+            if hint in name:
+                return found
+    return kind
 
 
 def _by_name(path: Path, symbol: str, width: int) -> tuple[Kind, str, dict[str, int]]:
@@ -144,6 +167,6 @@ def _by_name(path: Path, symbol: str, width: int) -> tuple[Kind, str, dict[str, 
         )
     for order in _ORDERS[kind]:
         if len(order) == width:
-            return kind, symbol, {column: place for place, column in enumerate(order)}
+            return _priced(path, kind), symbol, {column: place for place, column in enumerate(order)}
     widths = " or ".join(str(len(order)) for order in _ORDERS[kind])
     raise ConfigError(f"{path}: {width} columns without a header; {kind.value} has {widths}")

@@ -2,24 +2,37 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from vortex.adapters.recorded.plan import Plan, minutes_of, plans_of, stream_of
-from vortex.adapters.recorded.reading import Units
-from vortex.exchange.generator import HISTORY_DAYS, GeneratedMarket
-from vortex.exchange.generator_profile import STEP_MS, profile_of
-from vortex.exchange.history import DAY_MS, MINUTE_MS, Candle, History
-from vortex.exchange.history_fit import fitted, recorded_minutes, with_minutes
+from vortex.adapters.recorded.layouts import Kind
+from vortex.adapters.recorded.past import RecordedPast
+from vortex.adapters.recorded.plan import Plan, fast_of, plans_of
+from vortex.adapters.recorded.reel import Reel
+from vortex.adapters.recorded.units import Units
+from vortex.exchange.generator import GeneratedMarket
+from vortex.exchange.generator_profile import profile_of
+from vortex.exchange.generator_symbol import deep_profile
+from vortex.exchange.history import MINUTE_MS, History
+from vortex.exchange.history_fit import fitted
 from vortex.exchange.instruments import DEFAULT_INSTRUMENTS, Instrument
 from vortex.exchange.market_events import MarketEvent
 from vortex.exchange.replay import Replay
-from vortex.exchange.replay_records import FundingRecord, MetricRecord, ReplayRecord, TradeRecord
+from vortex.exchange.replay_records import TradeRecord
 from vortex.kernel.errors import ConfigError
+
+REBUILT = frozenset({Kind.DEPTH_DIFF, Kind.MERGED, Kind.RAW_WS})
+"""Recordings of the whole book: nothing has to be imagined behind it."""
+
+LONG_PAUSE_MS, PAUSE_MS = 600_000, 60_000
+"""A pause longer than the first, of all symbols together, lasts as long as the second."""
 
 SAMPLE_MS = 5 * MINUTE_MS
 """How much of a recording is looked at to make the derived past as lively as it is."""
@@ -27,59 +40,6 @@ SAMPLE_MS = 5 * MINUTE_MS
 SAMPLE_GRID_MS = 10_000
 SESSION_APART_MS = 3_600_000
 """Symbols whose recordings begin within this of each other keep their distance in time; others all begin at once."""
-
-
-class _Reel:
-    """One symbol's recording, wound forward, and back again at its end when it loops."""
-
-    def __init__(self, plan: Plan, units: Units, replay: Replay) -> None:
-        self.plan = plan
-        self.replay = replay
-        self._units = units
-        self._records = self._wound(self.plan.first_ms)
-        self._next = next(self._records, None)
-        self.rounds = 1
-        self._last_ms = 0
-
-    def advance(self, to_ms: int, *, loop: bool) -> list[MarketEvent]:
-        """Events up to `to_ms` of the exchange."""
-        events: list[MarketEvent] = []
-        while self._next is not None:
-            at = self._next.ts_ms + self.replay.shift_ms
-            if at > to_ms:
-                break
-            events += self.replay.take(self._next)
-            self._last_ms = at
-            self._next = next(self._records, None)
-            if self._next is None and loop:
-                self._rewind()
-        return events + self.replay.until(to_ms)
-
-    def _rewind(self) -> None:
-        """Begin anew where the recording ended: in time a step later, in price with the last print."""
-        replay = self.replay
-        self._records = self._wound(self.plan.first_ms)
-        first = next((each for each in self._wound(self.plan.first_ms) if isinstance(each, TradeRecord)), None)
-        assert first is not None, "a plan has trades"
-        replay.shift_ms = self._last_ms + STEP_MS - self.plan.first_ms
-        replay.shift_ticks = _continued(replay.last_px, first.px_ticks)
-        replay.restart()
-        self.rounds += 1
-        self._next = next(self._records, None)
-
-    def _wound(self, from_ms: int) -> Iterator[ReplayRecord]:
-        """The stream from the first print on; a book that began earlier is brought up to that moment."""
-        for record in stream_of(self.plan, self._units):
-            if record.ts_ms >= from_ms:
-                yield record
-            elif not isinstance(record, TradeRecord | MetricRecord | FundingRecord):
-                yield msgspec.structs.replace(record, ts_ms=from_ms)
-
-
-def _continued(last_px: int, first_px: int) -> int:
-    """The shift that joins two rounds, unless rounds have carried the price far from where it was recorded."""
-    shift = last_px - first_px
-    return shift if abs(shift) < first_px // 2 else 0
 
 
 class RecordedMarket:
@@ -96,12 +56,16 @@ class RecordedMarket:
         seed: int = 7,
     ) -> None:
         self._units = {name: Units(each) for name, each in instruments.items()}
-        self._plans = plans_of(paths, symbols, self._units)
+        self._plans = plans_of(paths, symbols, self._units, candles_too=True)
+        if all(plan.made_of for plan in self._plans):
+            for plan in self._plans:
+                plan.first_ms += start_ms % MINUTE_MS  # so that recorded minutes are minutes of the exchange
         self._start_ms = start_ms
         self._loop = loop
         self._seed = seed
         earliest = min(plan.first_ms for plan in self._plans)
-        self._reels: list[_Reel] = []
+        self._reels: list[Reel] = []
+        self._gaps: list[str] = []
         self._histories: dict[str, History] = {}
         for plan in self._plans:
             together = plan.first_ms - earliest < SESSION_APART_MS
@@ -124,7 +88,7 @@ class RecordedMarket:
         found: dict[str, list[str]] = {}
         for reel in self._reels:
             lost = ["book: imagined from where its recording ends"] if reel.replay.books_lost else []
-            found[reel.plan.symbol] = [*reel.plan.derived, *lost]
+            found[reel.plan.symbol] = [*reel.plan.derived, *lost, *(f"gap skipped: {each}" for each in self._gaps)]
         return found
 
     @property
@@ -133,12 +97,17 @@ class RecordedMarket:
         return {plan.symbol: list(plan.unused) for plan in self._plans}
 
     @property
+    def refused(self) -> dict[str, dict[str, int]]:
+        """Rows that were left out on purpose so far, per symbol and reason."""
+        return {plan.symbol: dict(plan.refused) for plan in self._plans}
+
+    @property
     def recorded_span(self) -> tuple[int, int]:
         """First and last print of the recordings in their own time, ms. Reads the trades once, in a stream."""
         first = min(plan.first_ms for plan in self._plans)
         last = first
         for plan in self._plans:
-            for record in stream_of(plan, self._units[plan.symbol]):
+            for record in fast_of(plan, self._units[plan.symbol]):
                 if isinstance(record, TradeRecord):
                     last = max(last, record.ts_ms)
         return first, last
@@ -154,11 +123,34 @@ class RecordedMarket:
 
     def advance(self, to_ms: int) -> list[MarketEvent]:
         """All events not told yet with ts_ms <= to_ms, in time order, symbols in their order."""
-        events: list[MarketEvent] = []
-        for reel in self._reels:
-            events += reel.advance(to_ms, loop=self._loop)
+        told: list[list[MarketEvent]] = [[] for _ in self._reels]
+        stop_ms = 0
+        while stop_ms < to_ms:
+            next_ms = self._next_ms()
+            stop_ms = to_ms if next_ms is None else min(to_ms, next_ms + PAUSE_MS)
+            for reel, events in zip(self._reels, told, strict=True):
+                events += reel.play(stop_ms, loop=self._loop)
+            self._skip_pause()
+            for reel, events in zip(self._reels, told, strict=True):
+                events += reel.rest(stop_ms)
+        events = list(chain.from_iterable(told))
         events.sort(key=lambda event: event.ts_ms)
         return events
+
+    def _next_ms(self) -> int | None:
+        return min((reel.next_ms for reel in self._reels if reel.next_ms is not None), default=None)
+
+    def _skip_pause(self) -> None:
+        """Where nothing was recorded of any symbol for long, a minute passes instead."""
+        next_ms = self._next_ms()
+        last_ms = max(reel.last_ms for reel in self._reels)
+        if next_ms is None or next_ms - last_ms <= LONG_PAUSE_MS:
+            return
+        shift_ms = self._reels[0].replay.shift_ms
+        times = (datetime.fromtimestamp((at - shift_ms) / 1_000, UTC) for at in (last_ms, next_ms))
+        self._gaps.append(" to ".join(f"{each:%Y-%m-%d %H:%M:%S}" for each in times))
+        for reel in self._reels:
+            reel.skip(next_ms - last_ms - PAUSE_MS, last_ms + PAUSE_MS)
 
     def impulse(self, symbol: str, jump_pct: float) -> None:
         """From the next book state on, prices of `symbol` stand `jump_pct` percent elsewhere."""
@@ -171,33 +163,22 @@ class RecordedMarket:
         sample = _sample(plan, units)
         first = sample[0]
         at_price = dataclasses.replace(instrument, reference_price=instrument.tick * Decimal(first.px_ticks))
-        replay = Replay(profile_of(at_price), self._seed, shift_ms, self._start_ms)
-        self._reels.append(_Reel(plan, units, replay))
+        profile = profile_of(at_price)
         generated = GeneratedMarket(self._seed, [plan.symbol], self._start_ms, {plan.symbol: at_price})
         past = generated.history(plan.symbol)
-        history = fitted(past, first.px_ticks, _liveliness(sample, past))
-        minutes = self._recorded_minutes(plan, units, first.ts_ms)
-        if minutes:
-            joined = recorded_minutes(minutes, self._start_ms, first.px_ticks, history)
-            history = with_minutes(history, joined, history.trades)
-            plan.derived.append(f"past: {len(minutes)} recorded minutes, older ones and the last prints generated")
-        else:
-            plan.derived.append("past: generated, ending at the first recorded price")
-        self._histories[plan.symbol] = history
-
-    def _recorded_minutes(self, plan: Plan, units: Units, first_ms: int) -> list[Candle]:
-        """Recorded candles of the days before the recording, on the exchange's clock."""
-        to_ms = first_ms // MINUTE_MS * MINUTE_MS
-        shift = self._start_ms // MINUTE_MS * MINUTE_MS - to_ms
-        found = minutes_of(plan, units, to_ms - HISTORY_DAYS * DAY_MS, to_ms)
-        return [msgspec.structs.replace(each, open_ms=each.open_ms + shift) for each in found]
+        history = fitted(past, first.px_ticks, liveliness_of(sample, past))
+        history = RecordedPast(plan, units, instrument, self._start_ms, shift_ms).joined(history, first.px_ticks)
+        rebuilt = {each.kind for each in plan.book} & REBUILT
+        deep = None if rebuilt else deep_profile(profile, zlib.crc32(plan.symbol.encode()))
+        self._histories[plan.symbol] = msgspec.structs.replace(history, deep=deep)
+        self._reels.append(Reel(plan, units, Replay(profile, self._seed, shift_ms, self._start_ms)))
 
 
 def _sample(plan: Plan, units: Units) -> list[TradeRecord]:
     """The prints of the first minutes."""
     found: list[TradeRecord] = []
-    for record in stream_of(plan, units):
-        if isinstance(record, TradeRecord):
+    for record in fast_of(plan, units):
+        if isinstance(record, TradeRecord) and record.ts_ms >= plan.first_ms:
             found.append(record)
         if found and record.ts_ms > found[0].ts_ms + SAMPLE_MS:
             break
@@ -206,7 +187,7 @@ def _sample(plan: Plan, units: Units) -> list[TradeRecord]:
     return found
 
 
-def _liveliness(sample: list[TradeRecord], past: History) -> float:
+def liveliness_of(sample: Sequence[TradeRecord], past: History) -> float:
     """Volatility of the recording relative to the generated past, per minute."""
     times = np.array([each.ts_ms for each in sample])
     px = np.array([each.px_ticks for each in sample], dtype=np.float64)

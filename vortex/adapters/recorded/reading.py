@@ -1,23 +1,19 @@
 """Records out of understood files: prices become ticks, quantities lots, times milliseconds."""
 
-import calendar
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from vortex.adapters.recorded.candles import candles_of
 from vortex.adapters.recorded.files import lines, rows
 from vortex.adapters.recorded.layouts import Kind, Layout
-from vortex.exchange.history import Candle
-from vortex.exchange.instruments import Instrument
-from vortex.exchange.market_events import Levels
+from vortex.adapters.recorded.slow import SLOW_KINDS, slow_records
+from vortex.adapters.recorded.units import Place, Units, ms_of, true_of
 from vortex.exchange.replay_records import (
     BookRecord,
     ChangeRecord,
     ForcedRecord,
-    FundingRecord,
-    MetricRecord,
     ReplayRecord,
     SnapshotRecord,
     TickerRecord,
@@ -25,60 +21,10 @@ from vortex.exchange.replay_records import (
 )
 from vortex.kernel.errors import ConfigError
 
-MICROSECONDS_FROM = 100_000_000_000_000
-NANOSECONDS_FROM = 100_000_000_000_000_000
+__all__ = ["Units", "candles_of", "raw_symbols", "records_of", "snapshot_of"]
+
 BACKWARDS_MS_MAX = 5_000
 """Times may step back a little where streams were merged; more means that the file is not in time order."""
-
-
-class Units:
-    """Converts one symbol's decimal prices and quantities."""
-
-    def __init__(self, instrument: Instrument) -> None:
-        self._tick = float(instrument.tick)
-        self._step = float(instrument.step)
-
-    def px(self, value: Any) -> int:
-        """Ticks; the price must be above zero."""
-        ticks = round(float(value) / self._tick)
-        if ticks <= 0:
-            raise ValueError(f"price {value!r} is not above zero")
-        return ticks
-
-    def qty(self, value: Any) -> int:
-        """Lots; a positive quantity below one lot counts as one."""
-        number = float(value)
-        if not number >= 0:
-            raise ValueError(f"quantity {value!r} is negative")
-        return max(1, round(number / self._step)) if number else 0
-
-    def levels(self, pairs: list[list[str]]) -> Levels:
-        """Price and quantity pairs of a message."""
-        return tuple((self.px(px), self.qty(qty)) for px, qty in pairs if float(qty) > 0)
-
-
-def ms_of(value: Any) -> int:
-    """A time in milliseconds, whether it was written in ms, us, ns, or as `YYYY-MM-DD HH:MM:SS`."""
-    if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
-        return calendar.timegm(time.strptime(value[:19].replace("T", " "), "%Y-%m-%d %H:%M:%S")) * 1_000
-    number = int(float(value)) if not isinstance(value, int) else value
-    if number >= NANOSECONDS_FROM:
-        return number // 1_000_000
-    if number >= MICROSECONDS_FROM:
-        return number // 1_000
-    if number < 1_000_000_000_000:
-        raise ValueError(f"time {value!r} is not milliseconds since 1970")
-    return number
-
-
-def true_of(value: Any) -> bool:
-    """A truth value as the dumps write it."""
-    text = str(value).lower()
-    if text in ("true", "1", "1.0"):
-        return True
-    if text in ("false", "0", "0.0"):
-        return False
-    raise ValueError(f"{value!r} is neither true nor false")
 
 
 Parse = Callable[[list[Any]], ReplayRecord | None]
@@ -90,35 +36,11 @@ def records_of(layout: Layout, symbol: str, units: Units) -> Iterator[ReplayReco
         yield from _in_order(layout.path, _raw_records(layout.path, symbol, units))
     elif layout.kind is Kind.DEPTH_SNAPSHOT:
         yield snapshot_of(layout.path, units)
+    elif layout.kind in SLOW_KINDS:
+        yield from slow_records(layout, units)
     else:
         parse = _PARSERS[layout.kind](layout.columns, units)
         yield from _in_order(layout.path, _table_records(layout.path, parse))
-
-
-def candles_of(layout: Layout, units: Units) -> Iterator[Candle]:
-    """Candles of a klines file; what six columns do not tell is estimated: half the volume is taker-bought."""
-    at = layout.columns
-    for number, values in rows(layout.path):
-        with _Row(layout.path, number):
-            opened, high, low, closed = (units.px(values[at[name]]) for name in ("open", "high", "low", "close"))
-            if not low <= min(opened, closed) <= max(opened, closed) <= high:
-                raise ValueError("high and low do not enclose open and close")
-            volume = units.qty(values[at["volume"]])
-            bought = units.qty(values[at["taker_buy_volume"]]) if "taker_buy_volume" in at else volume // 2
-            count = int(float(values[at["count"]])) if "count" in at else max(1, volume // 50) if volume else 0
-            middle = (opened + high + low + closed) // 4
-            yield Candle(
-                ms_of(values[at["open_time"]]),
-                opened,
-                high,
-                low,
-                closed,
-                volume,
-                volume * middle,
-                count,
-                bought,
-                bought * middle,
-            )
 
 
 def snapshot_of(path: Path, units: Units) -> SnapshotRecord:
@@ -133,25 +55,9 @@ def snapshot_of(path: Path, units: Units) -> SnapshotRecord:
         raise ConfigError(f"{path}: not a depth snapshot (lastUpdateId, bids, asks): {error!r}") from error
 
 
-class _Row:
-    """Names the file and the row in whatever goes wrong inside."""
-
-    __slots__ = ("_number", "_path")
-
-    def __init__(self, path: Path, number: int) -> None:
-        self._path, self._number = path, number
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, ValueError | TypeError | KeyError | IndexError | OverflowError):
-            raise ConfigError(f"{self._path}: row {self._number} cannot be understood: {error}") from error
-
-
 def _table_records(path: Path, parse: Parse) -> Iterator[ReplayRecord]:
     for number, values in rows(path):
-        with _Row(path, number):
+        with Place(path, number):
             record = parse(values)
         if record is not None:
             yield record
@@ -171,6 +77,8 @@ def _trades(at: dict[str, int], units: Units) -> Parse:
     time_at = at.get("transact_time", at.get("time", -1))
     px_at, qty_at, maker_at = at["price"], at.get("quantity", at.get("qty", -1)), at["is_buyer_maker"]
     type_at = at.get("order_type")
+    first_at, last_at = at.get("first_trade_id", at.get("id", -1)), at.get("last_trade_id", at.get("id", -1))
+    single = "id" in at
 
     def parse(row: list[Any]) -> ReplayRecord | None:
         if type_at is not None and row[type_at] != "MARKET":
@@ -178,7 +86,9 @@ def _trades(at: dict[str, int], units: Units) -> Parse:
         lots = units.qty(row[qty_at])
         if not lots:
             return None
-        return TradeRecord(ms_of(row[time_at]), units.px(row[px_at]), lots, true_of(row[maker_at]))
+        first, last = (int(row[place]) if place >= 0 else -1 for place in (first_at, last_at))
+        px, sold = units.px(row[px_at]), true_of(row[maker_at])
+        return TradeRecord(ms_of(row[time_at]), px, lots, sold, first, last, single)
 
     return parse
 
@@ -231,37 +141,13 @@ def _merged(at: dict[str, int], units: Units) -> Parse:
     def parse(row: list[Any]) -> ReplayRecord | None:
         ts_ms = ms_of(row[received_at])  # one receiver merged the streams, so only its clock orders them
         if "TRADE" in str(row[kind_at]):
-            return TradeRecord(ts_ms, units.px(row[px_at]), units.qty(row[qty_at]), true_of(row[maker_at]))
+            px, lots = units.px(row[px_at]), units.qty(row[qty_at])
+            return TradeRecord(ts_ms, px, lots, true_of(row[maker_at]), single=True)
         if "DEPTH" not in str(row[kind_at]) or row[side_at] is None:
             return None
         last_id = row[id_at]
         number = int(last_id) if last_id is not None and last_id == last_id else 0
         return ChangeRecord(ts_ms, number, bool(row[side_at]), units.px(row[px_at]), units.qty(row[qty_at]))
-
-    return parse
-
-
-def _metrics(at: dict[str, int], units: Units) -> Parse:
-    def share(row: list[Any], name: str) -> float:
-        ratio = float(row[at[name]] or 1.0)
-        return ratio / (1.0 + ratio)
-
-    def parse(row: list[Any]) -> ReplayRecord:
-        return MetricRecord(
-            ms_of(row[at["create_time"]]),
-            units.qty(row[at["sum_open_interest"]]),
-            share(row, "count_long_short_ratio"),
-            share(row, "count_toptrader_long_short_ratio"),
-            share(row, "sum_toptrader_long_short_ratio"),
-            share(row, "sum_taker_long_short_vol_ratio"),
-        )
-
-    return parse
-
-
-def _funding(at: dict[str, int], _units: Units) -> Parse:
-    def parse(row: list[Any]) -> ReplayRecord:
-        return FundingRecord(ms_of(row[at["calc_time"]]), float(row[at["last_funding_rate"]]))
 
     return parse
 
@@ -273,8 +159,6 @@ _PARSERS: dict[Kind, Callable[[dict[str, int], Units], Parse]] = {
     Kind.TOP_LEVELS: _top_levels,
     Kind.DEPTH_DIFF: _differences,
     Kind.MERGED: _merged,
-    Kind.METRICS: _metrics,
-    Kind.FUNDING: _funding,
 }
 
 
@@ -293,7 +177,7 @@ def raw_symbols(path: Path, looked_at: int = 2_000) -> set[str]:
 
 def _message(path: Path, number: int, line: str) -> dict[str, Any]:
     """The payload of one captured line; a REST answer between them is returned as it is."""
-    with _Row(path, number):
+    with Place(path, number):
         outer = json.loads(line)
         message = outer.get("msg", outer)
         payload = message.get("data", message)
@@ -305,7 +189,7 @@ def _message(path: Path, number: int, line: str) -> dict[str, Any]:
 def _raw_records(path: Path, symbol: str, units: Units) -> Iterator[ReplayRecord]:
     for number, line in lines(path):
         message = _message(path, number, line)
-        with _Row(path, number):
+        with Place(path, number):
             found = _raw_message(message, symbol, units)
         yield from found
 
@@ -331,7 +215,9 @@ def _raw_message(message: dict[str, Any], symbol: str, units: Units) -> list[Rep
             ]
         case "trade" | "aggTrade" if message.get("X", "MARKET") == "MARKET" and float(message["q"]) > 0:
             px, lots = units.px(message["p"]), units.qty(message["q"])
-            return [TradeRecord(ms_of(message["T"]), px, lots, bool(message["m"]))]
+            first, last = (int(message.get(name, message.get("t", -1))) for name in ("f", "l"))
+            single = message["e"] == "trade"
+            return [TradeRecord(ms_of(message["T"]), px, lots, bool(message["m"]), first, last, single)]
         case "bookTicker":
             bid, ask = units.px(message["b"]), units.px(message["a"])
             return [TickerRecord(ms_of(message["T"]), bid, units.qty(message["B"]), ask, units.qty(message["A"]))]

@@ -4,17 +4,18 @@ Prints one JSON line {"rest", "ws", "pid"} when it is ready; SIGTERM and SIGINT 
 """
 
 import argparse
-import asyncio
-import json
-import signal
 import sys
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
-import uvloop
-
-from vortex.adapters.venue.server import serve
-from vortex.adapters.venue.settings import VenueSettings
+from vortex.adapters.venue.keys import Keyring, load_keys
+from vortex.adapters.venue.process import run
+from vortex.adapters.venue.settings import UNLIMITED, VenueSettings
 from vortex.kernel.errors import ConfigError
+
+CLIENT_CLOCKS = ("exchange", "wall", "either")
+CLOCK_HELP = "whose time a request's timestamp must agree with when the exchange runs at another pace"
 
 
 def _settings() -> VenueSettings:
@@ -29,7 +30,18 @@ def _settings() -> VenueSettings:
     parser.add_argument("--balance", type=Decimal, default=known.balance, help="USDT at the start")
     parser.add_argument("--fault-seed", type=int, default=known.fault_seed)
     parser.add_argument("--any-route", action="store_true", help="unrouted stream paths carry every stream")
+    parser.add_argument("--keys", type=Path, help="TOML or JSON file with the API keys that are let in")
+    parser.add_argument("--client-clock", choices=CLIENT_CLOCKS, default=known.rules.client_clock, help=CLOCK_HELP)
+    parser.add_argument("--strict-parameters", action="store_true", help="refuse parameters that nobody reads (-1104)")
+    parser.add_argument("--no-limits", action="store_true", help="no request weight or order count is too much")
     chosen = parser.parse_args()
+    ring = Keyring(known.keys, {}) if chosen.keys is None else load_keys(chosen.keys)
+    rules = replace(
+        known.rules,
+        client_clock=chosen.client_clock,
+        strict_parameters=chosen.strict_parameters,
+        limits=UNLIMITED if chosen.no_limits else known.rules.limits,
+    )
     return VenueSettings(
         host=chosen.host,
         port=chosen.port,
@@ -40,26 +52,16 @@ def _settings() -> VenueSettings:
         balance=chosen.balance,
         fault_seed=chosen.fault_seed,
         route_fidelity=not chosen.any_route,
+        keys=ring.keys,
+        balances=ring.balances,
+        rules=rules,
     )
-
-
-async def _run(settings: VenueSettings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-
-    def ready(message: dict[str, object]) -> None:
-        sys.stdout.write(json.dumps(message) + "\n")
-        sys.stdout.flush()
-
-    await serve(settings, ready, stop)
 
 
 def main() -> int:
     """Run until told to stop; 2 when the settings are wrong."""
     try:
-        uvloop.run(_run(_settings()))
+        run(_settings())
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -1,13 +1,24 @@
 """What a simulated exchange is started with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from vortex.exchange.auth import ApiKey
 from vortex.exchange.floor import VenueRules
+from vortex.exchange.limits import LimitRules
 
 DEFAULT_KEY = "vortexsimulatedkey000000000000000000000000000000000000000000main"
 DEFAULT_SECRET = "vortexsimulatedsecret000000000000000000000000000000000000000main"  # noqa: S105  # opens only the simulated exchange
+
+UNLIMITED = LimitRules(
+    weight_per_minute=1_000_000_000,
+    orders_per_10s=1_000_000_000,
+    orders_per_minute=1_000_000_000,
+    statistics_per_5m=1_000_000_000,
+    funding_per_5m=1_000_000_000,
+)
+"""For measurements: everything is counted and told, nothing is refused for its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +36,9 @@ class VenueSettings:
     """Recorded files; without any, the seeded generator makes the market."""
     keys: tuple[ApiKey, ...] = (ApiKey(DEFAULT_KEY, DEFAULT_SECRET),)
     balance: Decimal = Decimal(10_000)
-    """USDT of every account at the start."""
+    """USDT of every account at the start, unless `balances` says otherwise."""
+    balances: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
+    """What single accounts own at the start, by account and asset."""
     bnb_balance: Decimal = Decimal(0)
     route_fidelity: bool = True
     """Unrouted stream paths carry public streams only, as in production since 2026-04; False lets them carry all."""
@@ -35,6 +48,8 @@ class VenueSettings:
     socket_life_s: float = 86_400.0
     queue_max: int = 20_000
     """Messages waiting for one slow reader before it is cut off."""
+    sockets_max: int = 10_000
+    """WebSocket connections open at a time; more are refused before their handshake."""
     control_messages_per_s: int = 10
     paused: bool = False
     rules: VenueRules = field(default_factory=VenueRules)

@@ -8,24 +8,36 @@ from typing import Any
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from vortex.exchange.events import Outbound, StreamEvent
-from vortex.exchange.faults import STREAM_KINDS
+from vortex.exchange.event_faults import EventFaults
+from vortex.exchange.events import Outbound, UserEvent
 from vortex.exchange.listen_keys import KEY_LENGTH
 from vortex.exchange.streams import PRIVATE, PUBLIC
 from vortex.exchange.venue import Venue
-from vortex.kernel.clock import SECOND, Clock
+from vortex.kernel.clock import MS, SECOND, Clock
 
 PING_S = 180.0
 STALL_LOOK_S = 0.02
 STREAMS_MAX = 1024
-HELD_MAX_MS = 1_000
-"""How long a reordered event waits to be overtaken."""
-_EVENT_FAULTS = STREAM_KINDS - {"drop_ws", "stall_ws"}
+NAME_MAX = 128
+CONTROL_MAX_BYTES = 256 * 1024
+"""A control message that names as many streams as a socket may have, with room to spare."""
+QUEUE_MAX_BYTES = 64 * 1024 * 1024
+WRITE_BYTES = 256 * 1024
+"""What is handed to the kernel at once, and what may wait there before more follows."""
+
+FIN_TEXT = 0x81
+
+_DROP, _CLOSE = frozenset({"drop_ws"}), frozenset({"close_ws"})
 
 
-def _audience(event: Outbound) -> str:
-    """Who hears an event: only there can it be overtaken."""
-    return event.stream if isinstance(event, StreamEvent) else f"user {event.account}"
+def framed(text: bytes) -> bytes:
+    """A whole text frame of the WebSocket protocol (RFC 6455), so that it is built once for all readers."""
+    size = len(text)
+    if size < 126:
+        return bytes((FIN_TEXT, size)) + text
+    if size < 1 << 16:
+        return bytes((FIN_TEXT, 126)) + size.to_bytes(2) + text
+    return bytes((FIN_TEXT, 127)) + size.to_bytes(8) + text
 
 
 class Socket:
@@ -41,6 +53,8 @@ class Socket:
         self.listen_keys: set[str] = set()
         self.events: frozenset[str] = frozenset()
         self.queue: deque[bytes] = deque()
+        """Frames that wait; the bytes are shared with every other reader of the same message."""
+        self.queued_bytes = 0
         self.wake = asyncio.Event()
         self.stalled = False
         self.dead = False
@@ -59,11 +73,26 @@ class Socket:
             transport.abort()
 
 
+def _leave(audience: dict[str, list[Socket]], name: str, socket: Socket) -> None:
+    """One reader less; nothing is kept for names without any."""
+    audience[name].remove(socket)
+    if not audience[name]:
+        del audience[name]
+
+
 class Hub:
     """All sockets of the exchange."""
 
     def __init__(
-        self, venue: Venue, clock: Clock, *, strict_routes: bool, queue_max: int, life_s: float, messages_per_s: int
+        self,
+        venue: Venue,
+        clock: Clock,
+        *,
+        strict_routes: bool,
+        queue_max: int,
+        life_s: float,
+        messages_per_s: int,
+        sockets_max: int,
     ) -> None:
         self._venue = venue
         self._clock = clock
@@ -71,16 +100,22 @@ class Hub:
         self._queue_max = queue_max
         self._life_s = life_s
         self._messages_per_s = messages_per_s
+        self._sockets_max = sockets_max
         self._readers: dict[str, list[Socket]] = {}
-        self._held: list[tuple[int, Outbound]] = []
+        self._users: dict[str, list[Socket]] = {}
+        """Who listens to which listen key."""
+        self._stalling = False
+        self._faults = EventFaults(venue.floor.faults)
+        self._closing: set[asyncio.Task[object]] = set()
         self.sockets: list[Socket] = []
         self.cut_slow = 0
 
     # --- connecting -----------------------------------------------------------------------------------------
 
-    async def serve(self, request: web.Request, route: str, combined: bool, tail: str) -> web.WebSocketResponse:
+    async def serve(self, request: web.Request, route: str, combined: bool, tail: str) -> web.StreamResponse:
         """Run one connection until it ends. A tail that names no stream, as some clients send, means nothing."""
-        ws = web.WebSocketResponse(heartbeat=PING_S, compress=False, autoping=True)
+        self.check_room()
+        ws = web.WebSocketResponse(heartbeat=PING_S, compress=False, autoping=True, max_msg_size=CONTROL_MAX_BYTES)
         await ws.prepare(request)
         socket = Socket(ws, request, route, combined)
         self.sockets.append(socket)
@@ -104,20 +139,32 @@ class Hub:
             await asyncio.gather(writer, return_exceptions=True)
         return ws
 
+    def check_room(self) -> None:
+        """Refuse one connection too many before its handshake."""
+        if len(self.sockets) >= self._sockets_max:
+            raise web.HTTPServiceUnavailable(text=f"There are {self._sockets_max} connections already.")
+
+    def cut(self, socket: Socket) -> None:
+        """Get rid of a reader that does not keep up."""
+        self.cut_slow += 1
+        socket.abort()
+
     def _forget(self, socket: Socket) -> None:
         socket.dead = True
         if socket in self.sockets:
             self.sockets.remove(socket)
-        for name in list(socket.streams):
+        for name in [*socket.streams, *socket.listen_keys]:
             self._unsubscribe(socket, name)
 
     def _subscribe(self, socket: Socket, name: str) -> None:
         """Add a stream. A name on the wrong route, or no name at all, is accepted and stays silent."""
-        if name in socket.streams or name in socket.listen_keys or len(socket.streams) >= STREAMS_MAX:
+        known = name in socket.streams or name in socket.listen_keys
+        if known or len(socket.streams) >= STREAMS_MAX or len(name) > NAME_MAX:
             return
         if self._venue.listen_keys.account_of(name) is not None:
             if socket.route == PRIVATE or (socket.route == "" and not self._strict):
                 socket.listen_keys.add(name)
+                self._users.setdefault(name, []).append(socket)
             return
         stream = self._venue.subscribe(name)
         if stream is None:
@@ -131,11 +178,11 @@ class Hub:
             self._venue.unsubscribe(name)
 
     def _unsubscribe(self, socket: Socket, name: str) -> None:
-        socket.listen_keys.discard(name)
+        if name in socket.listen_keys:
+            socket.listen_keys.remove(name)
+            _leave(self._users, name, socket)
         if socket.streams.pop(name, False):
-            self._readers[name].remove(socket)
-            if not self._readers[name]:
-                del self._readers[name]
+            _leave(self._readers, name, socket)
             self._venue.unsubscribe(name)
 
     # --- reading --------------------------------------------------------------------------------------------
@@ -162,16 +209,18 @@ class Hub:
         """Answer SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS; returns the last word when the socket must be closed."""
         try:
             command = msgspec.json.decode(text)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             return {"error": {"code": 3, "msg": f"Invalid JSON: {error}"}}
         if not isinstance(command, dict):
             return {"error": {"code": 3, "msg": "Invalid JSON: expected an object"}}
         number, names = command.get("id"), command.get("params", [])
         method = command.get("method")
-        if not isinstance(names, list) or any(not isinstance(name, str) for name in names):
+        if not isinstance(names, list) or any(not isinstance(name, str) or len(name) > NAME_MAX for name in names):
             self._answer(socket, {"error": {"code": 2, "msg": "Invalid request: params"}, "id": number})
             return None
-        if method == "SUBSCRIBE":
+        if method == "SUBSCRIBE" and len({*socket.streams, *names}) > STREAMS_MAX:
+            self._answer(socket, {"error": {"code": 2, "msg": f"Invalid request: over {STREAMS_MAX}"}, "id": number})
+        elif method == "SUBSCRIBE":
             for name in names:
                 self._subscribe(socket, name)
             self._answer(socket, {"result": None, "id": number})
@@ -186,104 +235,112 @@ class Hub:
         return None
 
     def _answer(self, socket: Socket, body: dict[str, Any]) -> None:
-        self._queue(socket, msgspec.json.encode(body))
+        self._queue(socket, framed(msgspec.json.encode(body)))
 
     # --- writing --------------------------------------------------------------------------------------------
 
     async def _write(self, socket: Socket) -> None:
-        try:
-            while not socket.dead:
-                await socket.wake.wait()
-                socket.wake.clear()
-                while socket.queue and not socket.dead:
-                    if socket.stalled:
-                        await asyncio.sleep(STALL_LOOK_S)
-                        continue
-                    await socket.ws.send_frame(socket.queue.popleft(), WSMsgType.TEXT)
-        except (ConnectionError, RuntimeError):
-            socket.dead = True
+        """Send what waits, everything there is in one go."""
+        while not socket.dead:
+            await socket.wake.wait()
+            socket.wake.clear()
+            while socket.queue and not socket.dead:
+                transport = socket.request.transport
+                if transport is None or transport.is_closing():
+                    socket.dead = True
+                elif socket.stalled or transport.get_write_buffer_size() > WRITE_BYTES:
+                    await asyncio.sleep(STALL_LOOK_S)
+                else:
+                    transport.write(self._batch(socket))
+
+    @staticmethod
+    def _batch(socket: Socket) -> bytes:
+        queue = socket.queue
+        frames, size = [queue.popleft()], 0
+        while queue and size < WRITE_BYTES:
+            size += len(frames[-1])
+            frames.append(queue.popleft())
+        batch = b"".join(frames)
+        socket.queued_bytes -= len(batch)
+        return batch
 
     def _queue(self, socket: Socket, frame: bytes) -> None:
         if socket.dead:
             return
-        if len(socket.queue) >= self._queue_max:
-            self.cut_slow += 1
-            socket.abort()
+        if len(socket.queue) >= self._queue_max or socket.queued_bytes > QUEUE_MAX_BYTES:
+            self.cut(socket)
             return
         socket.queue.append(frame)
+        socket.queued_bytes += len(frame)
         socket.wake.set()
 
     # --- delivering -----------------------------------------------------------------------------------------
 
     def dispatch(self, events: Iterable[Outbound]) -> None:
         """Hand messages to whoever listens, with the faults that strike them."""
-        faults = self._venue.floor.faults
         for event in events:
-            if not faults.active and not self._held:
+            if self._faults.idle:
                 self._deliver(event)
-                continue
-            name = event.stream if isinstance(event, StreamEvent) else f"user {event.payload['e']}"
-            struck = {fault.kind for fault in faults.strike(_EVENT_FAULTS, self._venue.floor.now_ms, stream=name)}
-            if "drop_event" in struck:
-                continue
-            if "reorder_event" in struck:
-                self._held.append((self._venue.floor.now_ms, event))
-                continue
-            self._deliver(event)
-            if "duplicate_event" in struck:
-                self._deliver(event)
-            self._release({_audience(event)})
+            else:
+                for told in self._faults.pass_on(event, self._venue.floor.now_ms, self._wall_ms()):
+                    self._deliver(told)
 
     def release_held(self) -> None:
-        """Deliver what waited to be overtaken for too long."""
-        now = self._venue.floor.now_ms
-        self._release({_audience(late) for since, late in self._held if now - since >= HELD_MAX_MS})
+        """Deliver what was held back for long enough."""
+        if not self._faults.idle:
+            for told in self._faults.due(self._venue.floor.now_ms, self._wall_ms()):
+                self._deliver(told)
 
-    def _release(self, audiences: set[str]) -> None:
-        """Deliver what is held for these audiences."""
-        held, self._held = self._held, []
-        for since, late in held:
-            if _audience(late) in audiences:
-                self._deliver(late)
-            else:
-                self._held.append((since, late))
+    def _wall_ms(self) -> int:
+        return int(self._clock.mono()) // MS
 
     def _deliver(self, event: Outbound) -> None:
-        if isinstance(event, StreamEvent):
-            readers = self._readers.get(event.stream)
-            if not readers:
-                return
-            raw = msgspec.json.encode(event.payload)
-            wrapped = b'{"stream":"' + event.stream.encode() + b'","data":' + raw + b"}"
-            for socket in list(readers):
-                self._queue(socket, wrapped if socket.combined else raw)
+        if isinstance(event, UserEvent):
+            self._deliver_user(event)
             return
-        name = event.payload["e"]
+        readers = self._readers.get(event.stream)
+        if readers:
+            self._tell(readers, event.stream, msgspec.json.encode(event.payload))
+
+    def _deliver_user(self, event: UserEvent) -> None:
+        name, ended = event.payload["e"], event.payload.get("listenKey")
         raw = msgspec.json.encode(event.payload)
-        for socket in list(self.sockets):
-            for key in socket.listen_keys:
-                owner = self._venue.listen_keys.account_of(key)
-                ending = event.payload.get("listenKey") == key
-                if (owner == event.account or ending) and (not socket.events or name in socket.events):
-                    wrapped = b'{"stream":"' + key.encode() + b'","data":' + raw + b"}"
-                    self._queue(socket, wrapped if socket.combined else raw)
+        for key, readers in self._users.items():
+            if ended == key or self._venue.listen_keys.account_of(key) == event.account:
+                wanting = [socket for socket in readers if not socket.events or name in socket.events]
+                self._tell(wanting, key, raw)
+
+    def _tell(self, readers: list[Socket], name: str, raw: bytes) -> None:
+        """One message for everybody, built once in each of its two forms."""
+        plain = wrapped = b""
+        for socket in readers:
+            if socket.combined:
+                wrapped = wrapped or framed(b'{"stream":"' + name.encode() + b'","data":' + raw + b"}")
+                self._queue(socket, wrapped)
+            else:
+                plain = plain or framed(raw)
+                self._queue(socket, plain)
 
     def strike_sockets(self) -> None:
-        """Let `drop_ws` and `stall_ws` faults act."""
+        """Let the faults of connections act: cut, ended in order as after 24 hours, or open and silent."""
         floor = self._venue.floor
-        if not floor.faults.active:
-            for socket in self.sockets:
-                socket.stalled = False
+        if not floor.faults.active and not self._stalling:
             return
-        stalls = [fault for fault in floor.faults.active if fault.kind == "stall_ws"]
+        self._stalling = any(fault.kind == "stall_ws" for fault in floor.faults.active)
         for socket in list(self.sockets):
             label = socket.label()
-            socket.stalled = any(
-                fault.stream in label and fault.since_ms <= floor.now_ms and not fault.over(floor.now_ms)
-                for fault in stalls
-            )
-            if floor.faults.strike(frozenset({"drop_ws"}), floor.now_ms, stream=label):
+            socket.stalled = self._stalling and any(list(floor.faults.acting("stall_ws", floor.now_ms, stream=label)))
+            if floor.faults.strike(_DROP, floor.now_ms, stream=label):
                 socket.abort()
+            elif floor.faults.strike(_CLOSE, floor.now_ms, stream=label):
+                self._end(socket)
+
+    def _end(self, socket: Socket) -> None:
+        """Close a connection in order, as after its 24 hours."""
+        ending = socket.ws.close(code=WSCloseCode.GOING_AWAY, message=b"24 hours are over")
+        task: asyncio.Task[object] = asyncio.create_task(ending)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         """Say goodbye to everyone."""

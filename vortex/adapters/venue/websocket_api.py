@@ -1,160 +1,163 @@
-"""The WebSocket API (/ws-fapi/v1): the same requests as REST, over one connection (sheet 6)."""
+"""The WebSocket API (/ws-fapi/v1) on the wire: one reader per connection, replies as soon as each is ready."""
 
 import asyncio
-from collections.abc import Mapping
+from collections import deque
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from vortex.adapters.venue.clock import ExchangeClock
-from vortex.adapters.venue.sockets import PING_S, Hub
-from vortex.exchange.auth import check_signed_params, find_key
-from vortex.exchange.endpoints import NONE, SIGNED, TRADE
+from vortex.adapters.venue.rest import answer
+from vortex.adapters.venue.sockets import CONTROL_MAX_BYTES, PING_S, STALL_LOOK_S, Hub, Socket
+from vortex.exchange.conversation import Asked, Conversation
+from vortex.exchange.gate import FaultAnswer, Response
 from vortex.exchange.refusal import Refusal
-from vortex.exchange.rest_trade import plain
 from vortex.exchange.venue import Venue
+from vortex.kernel.clock import SECOND, Clock
 
-_METHODS: Mapping[str, tuple[str, str]] = {
-    "ping": ("GET", "/fapi/v1/ping"),
-    "time": ("GET", "/fapi/v1/time"),
-    "depth": ("GET", "/fapi/v1/depth"),
-    "ticker.price": ("GET", "/fapi/v1/ticker/price"),
-    "ticker.book": ("GET", "/fapi/v1/ticker/bookTicker"),
-    "order.place": ("POST", "/fapi/v1/order"),
-    "order.modify": ("PUT", "/fapi/v1/order"),
-    "order.cancel": ("DELETE", "/fapi/v1/order"),
-    "order.status": ("GET", "/fapi/v1/order"),
-    "algoOrder.place": ("POST", "/fapi/v1/algoOrder"),
-    "algoOrder.cancel": ("DELETE", "/fapi/v1/algoOrder"),
-    "account.status": ("GET", "/fapi/v2/account"),
-    "v2/account.status": ("GET", "/fapi/v3/account"),
-    "account.balance": ("GET", "/fapi/v2/balance"),
-    "v2/account.balance": ("GET", "/fapi/v3/balance"),
-    "account.position": ("GET", "/fapi/v2/positionRisk"),
-    "v2/account.position": ("GET", "/fapi/v3/positionRisk"),
-    "userDataStream.start": ("POST", "/fapi/v1/listenKey"),
-    "userDataStream.ping": ("PUT", "/fapi/v1/listenKey"),
-    "userDataStream.stop": ("DELETE", "/fapi/v1/listenKey"),
-}
-"""Without session.logon: that needs Ed25519 keys."""
+ROUTE = "ws-api"
+"""What `drop_ws`, `close_ws` and `stall_ws` filters find in the label of such a socket."""
+PONG_WITHIN_S = 600
+FRAMES_PER_S = 5
+"""Ping and pong frames that a client may send per second."""
+
+REPLIES_MAX = 10_000
+"""Replies that may wait for a reader who does not read."""
 
 
-class _Params(msgspec.Struct):
-    """The parameters of a request, each as it came off the wire."""
+@dataclass(slots=True)
+class _Line:
+    """One open connection."""
 
-    params: dict[str, msgspec.Raw] = {}
-
-
-def _params(text: str) -> dict[str, str]:
-    """Parameters as text. Numbers keep their spelling (100000.0, 1e-05): that is what the client has signed."""
-    try:
-        sent = msgspec.json.decode(text, type=_Params).params
-    except msgspec.ValidationError:
-        return {}
-    return {name: _spelled(raw) for name, raw in sent.items()}
-
-
-def _spelled(raw: msgspec.Raw) -> str:
-    value = msgspec.json.decode(raw)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return bytes(raw).decode()
-    return plain(value)
+    socket: Socket
+    talk: Conversation
+    heard_pong: int
+    frames: deque[int] = field(default_factory=lambda: deque(maxlen=FRAMES_PER_S + 1))
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class WebSocketApi:
-    """Request and response over one socket."""
+    """Serves every connection of the WebSocket API."""
 
-    def __init__(self, venue: Venue, hub: Hub, clock: ExchangeClock) -> None:
+    def __init__(self, venue: Venue, hub: Hub, clock: ExchangeClock, wall: Clock, life_s: float) -> None:
         self._venue = venue
         self._hub = hub
         self._clock = clock
+        self._wall = wall
+        self._life_s = life_s
+        self._lines: list[_Line] = []
 
-    async def serve(self, request: web.Request) -> web.WebSocketResponse:
-        """One connection."""
-        ws = web.WebSocketResponse(heartbeat=PING_S, compress=False)
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """One connection, until its day is over or somebody ends it."""
+        self._hub.check_room()
+        tell = request.query.get("returnRateLimits", "true").lower() != "false"
+        try:
+            talk = Conversation(self._venue, request.remote or "", self._clock.now_ms(), tell_limits=tell)
+        except Refusal as refusal:
+            return answer(Response(refusal.status, refusal.body()))
+        except FaultAnswer as fault:
+            return answer(fault.response())
+        ws = web.WebSocketResponse(compress=False, autoping=False, max_msg_size=CONTROL_MAX_BYTES)
         await ws.prepare(request)
-        async for message in ws:
-            if message.type is not WSMsgType.TEXT:
-                continue
-            reply = await self._answer(message.data)
-            if reply is not None:
-                await ws.send_str(msgspec.json.encode(reply).decode())
+        line = _Line(Socket(ws, request, ROUTE, False), talk, int(self._wall.mono()))
+        self._lines.append(line)
+        self._hub.sockets.append(line.socket)
+        pinging = asyncio.create_task(self._ping(line))
+        try:
+            async with asyncio.timeout(self._life_s):
+                await self._read(line)
+        except TimeoutError:
+            await ws.close(code=WSCloseCode.GOING_AWAY, message=b"24 hours are over")
+        finally:
+            self._lines.remove(line)
+            if line.socket in self._hub.sockets:
+                self._hub.sockets.remove(line.socket)
+            for task in (pinging, *line.tasks):
+                task.cancel()
+            await asyncio.gather(pinging, *line.tasks, return_exceptions=True)
         return ws
 
-    async def _answer(self, text: str) -> dict[str, Any] | None:
-        """The reply to one request; None when a fault loses it."""
-        try:
-            asked = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            return self._failure(None, Refusal(-1102, "request"), "", {})
-        if not isinstance(asked, dict):
-            return self._failure(None, Refusal(-1102, "request"), "", {})
-        params = _params(text)
-        account = ""
-        try:
-            method, path = self._method(asked)
-            account = self._account(method, path, params)
-        except Refusal as refusal:
-            return self._failure(asked.get("id"), refusal, account, params)
-        response = self._venue.request(account, method, path, params, self._clock.now_ms(), count_orders=True)
+    async def tell_revoked(self) -> None:
+        """Tell the connections whose key has been taken away."""
+        for line in list(self._lines):
+            message = line.talk.revoked()
+            if message is not None:
+                await self._send(line, message)
+
+    async def _read(self, line: _Line) -> None:
+        ws = line.socket.ws
+        async for message in ws:
+            if len(line.tasks) >= REPLIES_MAX:  # it asks and does not read
+                self._hub.cut(line.socket)
+                return
+            if message.type is WSMsgType.TEXT:
+                outcome = line.talk.hear(message.data, self._clock.now_ms())
+                if isinstance(outcome, Asked):
+                    self._answer(line, outcome)
+                else:
+                    self._later(line, self._send(line, outcome))
+            elif message.type in (WSMsgType.PING, WSMsgType.PONG):
+                if self._too_many_frames(line):
+                    await ws.close(code=WSCloseCode.POLICY_VIOLATION, message=b"Too many requests")
+                    return
+                if message.type is WSMsgType.PING:
+                    await ws.pong(message.data)
+
+    def _too_many_frames(self, line: _Line) -> bool:
+        now = int(self._wall.mono())
+        line.heard_pong = now
+        line.frames.append(now)
+        return len(line.frames) > FRAMES_PER_S and now - line.frames[0] < SECOND
+
+    def _answer(self, line: _Line, asked: Asked) -> None:
+        """Let the engine answer at once; only faults make a request wait, and then it alone waits."""
+        if asked.admitted.wait_ms:
+            self._later(line, self._answer_late(line, asked))
+            return
+        response = self._venue.execute(asked.admitted, self._clock.now_ms())
         self._hub.dispatch(response.events)
+        self._later(line, self._finish(line, asked, response))
+
+    async def _answer_late(self, line: _Line, asked: Asked) -> None:
+        await asyncio.sleep(asked.admitted.wait_ms / 1000)
+        response = self._venue.execute(asked.admitted, self._clock.now_ms())
+        self._hub.dispatch(response.events)
+        await self._finish(line, asked, response)
+
+    async def _finish(self, line: _Line, asked: Asked, response: Response) -> None:
         if response.delay_ms:
             await asyncio.sleep(response.delay_ms / 1000)
-        if response.lost:
-            return None
-        reply: dict[str, Any] = {"id": asked.get("id"), "status": response.status}
-        if response.ok:
-            reply["result"] = response.body
-        else:  # a fault may have put plain text in place of the exchange's own body
-            reply["error"] = response.body or {"code": -1000, "msg": response.text or ""}
-        return self._with_limits(reply, account, params)
+        reply = line.talk.reply(asked, response)
+        if reply is not None:
+            await self._send(line, reply)
 
     @staticmethod
-    def _method(asked: dict[str, Any]) -> tuple[str, str]:
-        found = _METHODS.get(str(asked.get("method")))
-        if found is None:
-            raise Refusal(-1130, "method")
-        return found
+    def _later(line: _Line, work: Any) -> None:
+        task = asyncio.create_task(work)
+        line.tasks.add(task)
+        task.add_done_callback(line.tasks.discard)
 
-    def _account(self, method: str, path: str, params: dict[str, str]) -> str:
-        """Whose request this is, after key and signature."""
-        endpoint = self._venue.gate.endpoint(method, path)
-        if endpoint.security == NONE:
-            return ""
-        key = find_key(self._venue.gate.keys, params.get("apiKey"))
-        if endpoint.security in (SIGNED, TRADE):
-            if not params.get("timestamp"):
-                raise Refusal(-1102, "timestamp")
-            check_signed_params(key, params)
-        if endpoint.security == TRADE and not key.can_trade:
-            raise Refusal(-2015)
-        return key.account
+    @staticmethod
+    async def _send(line: _Line, message: dict[str, Any]) -> None:
+        async with line.sending:
+            while not line.socket.dead:
+                if not line.socket.stalled:
+                    break
+                await asyncio.sleep(STALL_LOOK_S)
+            try:
+                await line.socket.ws.send_frame(msgspec.json.encode(message), WSMsgType.TEXT)
+            except (ConnectionError, RuntimeError):
+                line.socket.dead = True
 
-    def _failure(self, number: object, refusal: Refusal, account: str, params: Mapping[str, str]) -> dict[str, Any]:
-        reply = {"id": number, "status": refusal.status, "error": refusal.body()}
-        return self._with_limits(reply, account, params)
-
-    def _with_limits(self, reply: dict[str, Any], account: str, params: Mapping[str, str]) -> dict[str, Any]:
-        """Every reply says how much of the order budget is used, unless the caller does not want to know."""
-        if params.get("returnRateLimits", "true").lower() == "false":
-            return reply
-        limits = self._venue.floor.rules.limits
-        ten, minute = self._venue.gate.used_orders(account)
-        reply["rateLimits"] = [
-            {
-                "rateLimitType": "ORDERS",
-                "interval": "SECOND",
-                "intervalNum": 10,
-                "limit": limits.orders_per_10s,
-                "count": ten,
-            },
-            {
-                "rateLimitType": "ORDERS",
-                "interval": "MINUTE",
-                "intervalNum": 1,
-                "limit": limits.orders_per_minute,
-                "count": minute,
-            },
-        ]
-        return reply
+    async def _ping(self, line: _Line) -> None:
+        """Ask every three minutes whether anybody is there; ten minutes of silence end the connection."""
+        ws = line.socket.ws
+        while not line.socket.dead:
+            await asyncio.sleep(PING_S)
+            if int(self._wall.mono()) - line.heard_pong > PONG_WITHIN_S * SECOND:
+                line.socket.abort()
+                return
+            await ws.ping(str(self._clock.now_ms()).encode())
