@@ -355,6 +355,20 @@ def test_the_gate_stops_on_the_cycle_whose_score_is_worth_a_look(build) -> None:
     assert GATE == 1
 
 
+def test_a_board_told_to_keep_quiet_does_not_stop_for_the_gate(build) -> None:
+    """Until that time; what it says at the stops after it is the same, and a timer goes off all the same."""
+    market = generate_market(30_000, 16, start_ms=build.start_ms, px=100.0, tick=0.01)
+    listening = run(warm(build, EAGER), market)
+    until_ms = listening[len(listening) // 2][0]
+    board = warm(build, EAGER)
+    board.keep_quiet(until_ms)
+    assert run(board, market) == [stop for stop in listening if stop[0] >= until_ms]
+    board = warm(build, EAGER)
+    board.keep_quiet(1 << 62)
+    board.wake_at(until_ms)
+    assert [at_ms for at_ms, _ in run(board, market)] == [until_ms]
+
+
 def test_a_far_jump_in_time_is_not_walked_through(build) -> None:
     """A silent night is not millions of cycles."""
     board = build.board()

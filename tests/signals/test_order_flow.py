@@ -197,3 +197,56 @@ def test_an_old_book_says_nothing(build) -> None:
     board.tick(board.now_ms + 4_000)
     said = flow_of(board)
     assert (said.warm, said.direction, said.strength) == (False, Direction.NEUTRAL, 0.0)
+
+
+def test_cvd_is_zero_when_a_period_begins_in_which_nothing_traded(build) -> None:
+    """E1-3: the clock turns it, not the next trade."""
+    board = build.board()
+    border = build.start_ms - build.start_ms % 14_400_000 + 14_400_000
+    board.apply(build.trade(1, border - 1_000, 100.0, 5.0))
+    board.tick(border - 99)
+    assert board.signal(Engine.ORDER_FLOW, border - 99).fields["cvd"] == 5.0
+    board.tick(border + 1)
+    said = board.signal(Engine.ORDER_FLOW, border).fields
+    assert said["cvd"] == 0.0
+    assert said["cvd_slope"] == 5.0 / 30.0, "the slope looks back over the border"
+
+
+def test_a_little_more_does_not_make_a_fresh_wall_old(build) -> None:
+    """E1-7: sixty that appeared a tenth of a second ago are not proven because one more came since."""
+    flat, board = [1.0] * 20, build.board()
+    grown = [[60.0 + k, *[1.0] * 19] for k in range(9)]
+    pairs = [(flat, flat), *((level, flat) for level in grown)]
+    for count, told in ((5, False), (6, True)):
+        board = build.board()
+        books(build, board, pairs[: count + 1])
+        assert flow_of(board).fields["wall_near"] is told, "the sixty are 500 ms old with the sixth"
+
+
+def test_a_wall_that_creeps_in_and_is_pulled_is_a_spoof(build) -> None:
+    """E1-7: the growth of the last half second counts as one, however it came."""
+    flat, board = [1.0] * 20, build.board()
+    steps = [1.0, 31.0, 32.0, 33.0, 34.0]
+    books(build, board, [([size, *[1.0] * 19], flat) for size in (*steps, 1.0)])
+    flow = board._state[0]["flow"]
+    assert flow["spoof_gone"] == 1.0
+    assert flow["spoof_ratio"] == pytest.approx(1.0 / 4.0, rel=0.1)
+
+
+def test_cvd_survives_a_repair(build) -> None:
+    """E1-3, E0-5: the tape is fetched anew; what was counted is not counted twice, what was missed is."""
+    board = build.board()
+    start = build.start_ms
+    tape = [build.trade(i + 1, start + 100 * i, 100.0, 1.0 + i, sell=i % 3 == 0) for i in range(60)]
+    for trade in tape[:40]:
+        board.apply(trade)
+    board.warm_up(build.history(300, 1), tape[10:])
+    expected = sum(-t.qty if t.buyer_is_maker else t.qty for t in tape)
+    assert flow_of(board).fields["cvd"] == pytest.approx(expected)
+    board.warm_up(build.history(300, 1))
+    assert flow_of(board).fields["cvd"] == pytest.approx(expected), "nothing fetched is nothing missed"
+    border = start - start % 14_400_000 + 14_400_000
+    board.warm_up(
+        build.history(300, 1), [build.trade(900, border - 5, 100.0, 7.0), build.trade(901, border, 100.0, 2.0)]
+    )
+    assert board._state[0]["tape"]["cvd"] == 2.0

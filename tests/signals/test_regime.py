@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from vortex.domain.market import BestQuote, Interval
 from vortex.domain.signals import Engine
 from vortex.signals.correlation import CorrelationWatch, pearson
+from vortex.signals.layout import params_of
 from vortex.signals.regime import Phase, VolPhase
-from vortex.signals.settings import CorrelationSettings
+from vortex.signals.regime_kernel import judge_regime
+from vortex.signals.settings import CorrelationSettings, SignalSettings
 
 
 def regime_of(build, candles, px=100.0):
@@ -181,3 +183,146 @@ def test_the_board_takes_reference_candles_of_other_symbols(build) -> None:
             board.apply(build.candle(open_ms, (px[symbol],) * 4, symbol=symbol))
         seen.add(board.regime(build.start_ms + (minute + 1) * 60_000).risk_off)
     assert seen == {False, True}
+
+
+@pytest.mark.parametrize(
+    ("vol", "expected"),
+    [
+        (VolPhase.LOW, (0.8, 0.8, 10)),
+        (VolPhase.NORMAL, (1.0, 1.0, 12)),
+        (VolPhase.HIGH, (1.3, 1.3, 8)),
+    ],
+)
+def test_each_volatility_phase_has_its_multipliers(build, vol: VolPhase, expected: tuple) -> None:
+    """E5-1, E5-5: LOW -20 % and leverage -2, HIGH +30 %."""
+    board = build.board()
+    said = board._state[0]["regime"]
+    said["vol"], said["phase"], said["warm"] = list(VolPhase).index(vol), list(Phase).index(Phase.TRENDING), 1
+    regime = board._reader.regime(0, risk_off=False)
+    assert (regime.tp_multiplier, regime.sl_multiplier, regime.leverage_max) == expected
+    assert regime.tradeable
+    assert board._reader.regime(0, risk_off=True).size_multiplier == 0.5
+    said["phase"] = list(Phase).index(Phase.CHOPPY)
+    assert board._reader.regime(0, risk_off=True).size_multiplier == 0.5, "never below half"
+
+
+@pytest.mark.parametrize(
+    ("atr", "vol"),
+    [
+        (20.79, VolPhase.LOW),
+        (20.81, VolPhase.NORMAL),
+        (80.19, VolPhase.NORMAL),
+        (80.21, VolPhase.HIGH),
+        (95.04, VolPhase.HIGH),
+        (95.06, VolPhase.EXTREME),
+    ],
+)
+def test_volatility_changes_its_phase_at_its_percentiles(build, atr: float, vol: VolPhase) -> None:
+    """E5-1: 20th, 80th and 95th of readings 1 to 100 are 20.8, 80.2 and 95.05."""
+    state, params = _judged_state(build, atr_pct=atr, adx=30.0)
+    judge_regime(state[0], params[0], 1_000)
+    assert list(VolPhase)[state[0]["regime"]["vol"]] is vol
+
+
+@pytest.mark.parametrize(
+    ("atr", "adx", "boosts"),
+    [
+        (50.0, 10.0, (1.0, 1.0, 1.0, 1.0)),
+        (50.0, 30.0, (1.0, 1.0, 1.25, 1.0)),
+        (50.0, 22.0, (1.0, 1.0, 1.0, 1.25)),
+        (90.0, 10.0, (1.15, 1.15, 1.0, 1.0)),
+        (90.0, 30.0, (1.15, 1.15, 1.25, 1.0)),
+    ],
+)
+def test_the_regime_moves_the_weights_and_they_still_sum_to_one(build, atr, adx, boosts) -> None:
+    """S1-1, E5-1, E5-2: base weights 0.35, 0.25, 0.20, 0.12 times the boosts, normalized."""
+    state, params = _judged_state(build, atr_pct=atr, adx=adx)
+    judge_regime(state[0], params[0], 1_000)
+    raw = np.array([0.35, 0.25, 0.20, 0.12]) * boosts
+    assert state[0]["regime"]["weight"] == pytest.approx(raw / raw.sum())
+
+
+def _judged_state(build, *, atr_pct: float, adx: float):
+    """A state whose last hundred readings of ATR were 1 to 100 % and which slopes upwards; price 1."""
+    board = build.board()
+    state = board._state.copy()
+    three, frame = state[0]["indicators"][1], state[0]["frames"][1]
+    three["seen"] = three["bars"] = frame["n"] = 114
+    three["atr_pct_ring"][:114] = [math.nan] * 14 + [float(k) for k in np.random.default_rng(1).permutation(100) + 1]
+    three["ema9_ring"][113] = 1.0
+    three["atr"], three["adx"] = atr_pct / 100.0, adx
+    frame["high"][:114], frame["low"][:114], frame["close"][:114] = 9.0, 0.1, 5.0
+    state[0]["tape"]["last_px"] = 1.0
+    return state, params_of(SignalSettings())
+
+
+def test_twice_the_usual_spread_is_flagged(build) -> None:
+    """E5-3: more than twice the mean of the last hundred."""
+    board = build.board()
+    said = board._state[0]["regime"]
+    said["spread_mean"], said["spread_pct"] = 0.002, 0.004
+    assert not board._reader.regime(0, risk_off=False).spread_flagged
+    said["spread_pct"] = 0.0041
+    assert board._reader.regime(0, risk_off=False).spread_flagged
+    said["spread_mean"] = 0.0
+    assert not board._reader.regime(0, risk_off=False).spread_flagged
+
+
+@pytest.mark.parametrize(("ask", "fits"), [(10_001.5, True), (10_001.51, False)])
+def test_a_spread_is_the_askers_distance_over_the_bid(build, ask: float, fits: bool) -> None:
+    """E5-3: 0.015 % itself still trades."""
+    board = build.board()
+    board.apply(quote(build, 1, 10_000.0, ask))
+    board.refresh(build.start_ms + 1_000)
+    regime = board.regime(build.start_ms + 1_000)
+    assert regime.current_spread == pytest.approx((ask - 10_000.0) / 100.0)
+    assert regime.spread_ok is fits
+
+
+def _watched(build, minutes):
+    """A watch that was told of these minutes (open, first, second) and asked in every slot."""
+    watch = CorrelationWatch(CorrelationSettings())
+    for at, first, second in minutes:
+        for symbol, px in (("BTCUSDT", first), ("ETHUSDT", second)):
+            watch.take(build.candle(at, (px,) * 4, symbol=symbol))
+        watch.judge(at + 60_000)
+    return watch
+
+
+def test_correlation_is_numpys_of_ten_minute_returns(build) -> None:
+    """E5-4 against a plain computation over the last hour."""
+    rng = np.random.default_rng(5)
+    first = 100 * np.exp(np.cumsum(rng.normal(0.0, 1e-3, 120)))
+    second = 10 * np.exp(np.cumsum(rng.normal(0.0, 1e-3, 120))) * first / 100
+    begin = build.start_ms - build.start_ms % 300_000
+    watch = _watched(build, [(begin + k * 60_000, first[k], second[k]) for k in range(120)])
+    one, other = (np.log(px[10:] / px[:-10])[-60:] for px in (first, second))
+    assert watch.value == pytest.approx(np.corrcoef(one, other)[0, 1], abs=1e-9)
+
+
+def test_it_does_not_matter_when_within_five_minutes_it_is_asked(build) -> None:
+    """The minutes closed at the round five minutes are judged, whatever came since."""
+    rng = np.random.default_rng(6)
+    px = np.exp(np.cumsum(rng.normal(0.0, 1e-3, (200, 2)), axis=0))
+    begin = build.start_ms - build.start_ms % 300_000
+    minutes = [(begin + k * 60_000, *px[k]) for k in range(200)]
+    early, late = CorrelationWatch(CorrelationSettings()), CorrelationWatch(CorrelationSettings())
+    for at, first, second in minutes:
+        for watch in (early, late):
+            for symbol, value in (("BTCUSDT", first), ("ETHUSDT", second)):
+                watch.take(build.candle(at, (value,) * 4, symbol=symbol))
+        early.judge(at + 60_000)
+        if (at + 60_000) % 300_000 == 240_000:
+            late.judge(at + 60_000 + 59_000)
+            assert late.value == early.value
+
+
+def test_a_long_silence_forgets_the_risk(build) -> None:
+    """E5-4: another day's parting says nothing of today."""
+    watch = CorrelationWatch(CorrelationSettings())
+    watch.risk_off = True
+    for at in (0, 60_000, 600_000):
+        watch.take(build.candle(build.start_ms + at, (1.0,) * 4))
+    assert watch.risk_off, "a short hole keeps it"
+    watch.take(build.candle(build.start_ms + 86_400_000, (1.0,) * 4))
+    assert not watch.risk_off

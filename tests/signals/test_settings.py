@@ -1,8 +1,12 @@
 """Settings: every profile survives its own validation, and what a kernel could not bear is refused."""
 
+import re
+from pathlib import Path
+
 import msgspec
 import pytest
 
+import vortex
 from vortex.risk.settings import CONSERVATIVE_RISK, DEFAULT_RISK, DRILL_RISK, PROMETHEUS_RISK, RiskSettings
 from vortex.signals.layout import params_of
 from vortex.signals.settings import (
@@ -56,3 +60,15 @@ def test_kernels_read_the_settings_by_name() -> None:
     for group in params.dtype.names:
         for name in params.dtype[group].names:
             assert params[group][name] == getattr(getattr(DRILL_SIGNALS, group), name)
+
+
+def test_no_setting_is_without_effect() -> None:
+    """Each name is read somewhere beside its own declaration."""
+    root = Path(vortex.__file__).parent
+    sources = [path for folder in ("signals", "strategy", "risk", "market") for path in (root / folder).glob("*.py")]
+    text = "\n".join(path.read_text() for path in sources if not path.name.endswith("settings.py"))
+    text += (root / "signals" / "settings.py").read_text().partition("def big_trade_of")[2].partition("class ")[0]
+    groups = {field.name: field.type for field in msgspec.structs.fields(SignalSettings)}
+    names = [(group, field.name) for group, kind in groups.items() for field in msgspec.structs.fields(kind)]
+    unread = [f"{group}.{name}" for group, name in names if not re.search(rf"\b{name}\b", text)]
+    assert unread == []

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from vortex.domain.signals import Direction, Engine
+from vortex.signals import technical as kernel
 
 
 def warm_board(build, candles, px=None):
@@ -114,3 +115,80 @@ def test_a_hole_in_the_candles_makes_it_cold_until_warmed_up_again(build) -> Non
     board.warm_up(candles)
     board.refresh(build.start_ms + 7_000)
     assert board.signal(Engine.TECHNICAL, build.start_ms + 7_000).warm
+
+
+def late_in_the_day(build, minutes: int) -> tuple[list, float, float]:
+    """Candles of the last `minutes` of a day and the longer ones of all of it; VWAP and price at its end."""
+    whole = build.history(1_500, 6, sigma=3e-3)
+    end = build.start_ms - build.start_ms % 86_400_000
+    shift = end - 60_000 - max(c.open_ms for c in whole if c.interval.value == "1m")
+    shift -= shift % 900_000
+    moved = [
+        build.candle(c.open_ms + shift, (c.open, c.high, c.low, c.close), c.volume, c.interval)
+        for c in whole
+        if c.open_ms + shift + c.interval.ms <= end
+    ]
+    last = max(c.open_ms for c in moved if c.interval.value == "1m")
+    day = [c for c in moved if c.interval.value == "1m" and c.open_ms >= end - 86_400_000]
+    vwap = sum((c.high + c.low + c.close) / 3 * c.volume for c in day) / sum(c.volume for c in day)
+    held = [c for c in moved if c.interval.value != "1m" or c.open_ms > last - minutes * 60_000]
+    return held, vwap, day[-1].close
+
+
+def vwap_of(board) -> float:
+    """What E3 says of it."""
+    board.refresh(board.now_ms + 5_000)
+    return board.signal(Engine.TECHNICAL, board.now_ms).fields["vwap"]
+
+
+def test_vwap_is_of_the_whole_day_when_only_its_end_is_held_minute_by_minute(build) -> None:
+    """E3-6 at 23:45 UTC after a warm-up with 500 minutes: the morning comes from the 3m candles."""
+    candles, expected, _ = late_in_the_day(build, 500)
+    board = build.board()
+    board.warm_up(candles)
+    assert vwap_of(board) == pytest.approx(expected, rel=1e-4)
+    only_minutes = build.board()
+    only_minutes.warm_up([c for c in candles if c.interval.value == "1m"])
+    assert abs(vwap_of(only_minutes) / expected - 1) > 3e-4, "the morning was different"
+
+
+def test_a_revised_candle_does_not_forget_the_morning(build) -> None:
+    """E3-6, E0-7: sums that begin anew are completed again."""
+    candles, expected, _ = late_in_the_day(build, 1_500)
+    board = build.board()
+    board.warm_up(candles)
+    assert vwap_of(board) == pytest.approx(expected, rel=1e-12)
+    minute = [c for c in candles if c.interval.value == "1m"][-5]
+    board.apply(build.candle(minute.open_ms, (minute.open, minute.high, minute.low, minute.close), minute.volume + 1.0))
+    assert board.counters()["candle_differences"] == 1
+    assert vwap_of(board) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_three_minute_slope_weighs_the_vote(build) -> None:
+    """E3-2: times 1.2 with it, 0.7 against it."""
+    board = warm_board(build, build.history(1_500, 4), px=100.0)
+    state, params = board._state[0], board._params[0]
+    tech, minute = state["technical"], state["indicators"][0]
+    minute["crossed"] = 0
+    tech["rsi"], tech["bb_zone"], tech["divergence"], tech["vwap_pct"] = 50.0, 0, 0, 0.0
+    tech["vwap_side"], tech["macd_momentum"], tech["ema9"], tech["ema21"] = 0, 0, 100.04, 100.0
+    strengths = {}
+    for context in (0, 1, -1):
+        tech["context"] = context
+        kernel._vote(tech, minute, 100.0, params["technical"])
+        strengths[context] = tech["strength"]
+    assert strengths[0] == pytest.approx(0.5 + 0.3 * (0.04 - 0.02) / 0.08)
+    assert strengths[1] == pytest.approx(1.2 * strengths[0])
+    assert strengths[-1] == pytest.approx(0.7 * strengths[0])
+
+
+def test_distances_to_the_nearest_levels_are_percent_of_the_price(build) -> None:
+    """E3-8; 0 where there is no level."""
+    said = warm_board(build, build.history(1_500, 4), px=100.0).signal(Engine.TECHNICAL, build.start_ms).fields
+    assert said["resistance_distance_pct"] == pytest.approx(said["nearest_resistance"] - 100.0)
+    assert said["support_distance_pct"] == pytest.approx(100.0 - said["nearest_support"])
+    bare = warm_board(build, build.minutes(60, 1), px=100.0).signal(Engine.TECHNICAL, build.start_ms).fields
+    assert bare["nearest_resistance"] in (0.0, bare["resistance_1"])
+    far = warm_board(build, build.history(1_500, 4), px=1_000.0).signal(Engine.TECHNICAL, build.start_ms).fields
+    assert (far["nearest_resistance"], far["resistance_distance_pct"]) == (0.0, 0.0)
+    assert far["support_distance_pct"] > 80.0

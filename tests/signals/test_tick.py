@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vortex.domain.signals import Direction, Engine
+from vortex.kernel.errors import ConfigError
+from vortex.settings import load
 from vortex.signals.generated import generate_market
+from vortex.signals.settings import SignalSettings, TickSettings
 
 trades = st.lists(
     st.tuples(st.integers(0, 2_000), st.floats(1e-3, 1e3), st.booleans(), st.integers(-3, 3)), min_size=1, max_size=120
@@ -123,3 +126,35 @@ def test_windows_stay_exact_beyond_the_ring(build) -> None:
     buys = tape["flag"][seen] == 0
     expected = qty[(age < 5_000) & buys].sum() / qty[age < 5_000].sum()
     assert said["aggressor_ratio"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_symbol_may_have_a_threshold_of_its_own(build) -> None:
+    """E2-5, per symbol."""
+    settings = SignalSettings(tick=TickSettings(big_trade_usdt_of=("SOLUSDT=2000", "BTCUSDT=700.5")))
+    for limit, told in ((700.5, False), (700.6, True)):
+        board = build.board(settings)
+        board.apply(build.trade(1, build.start_ms, limit, 1.0))
+        board.refresh(build.start_ms + 100)
+        assert board.signal(Engine.TICK, build.start_ms + 100).fields["big_trade"] is told
+    assert settings.tick.big_trade_of("ETHUSDT") == 50_000.0
+    said = load({"VORTEX_SIGNALS__TICK__BIG_TRADE_USDT_OF": "SOLUSDT=2000,BNBUSDT=15000"}).settings
+    assert said.signals.tick.big_trade_of("BNBUSDT") == 15_000.0
+
+
+@pytest.mark.parametrize("wrong", ["SOLUSDT", "SOLUSDT=", "SOLUSDT=-1", "SOLUSDT=0", "sol=5", "=5"])
+def test_a_threshold_that_is_none_is_refused(wrong: str) -> None:
+    """A symbol and a number above zero."""
+    with pytest.raises(ConfigError):
+        load({"VORTEX_SIGNALS__TICK__BIG_TRADE_USDT_OF": wrong})
+
+
+@pytest.mark.parametrize(
+    ("burst", "spike", "cascade"), [(1.2, False, False), (2.2, False, False), (4.0, True, False), (20.0, True, True)]
+)
+def test_volume_spikes_from_two_and_a_half_and_cascades_from_four(build, burst, spike, cascade) -> None:
+    """E2-4: volume of 3 s over a tenth of that of 30 s."""
+    rows = [(100, 1.0, i % 2 == 0, 0) for i in range(270)] + [(100, burst, i % 2 == 0, 0) for i in range(30)]
+    said = feed(build, rows)[0].fields
+    ratio = 30 * burst / ((270 + 30 * burst) / 10)
+    assert said["spike_ratio"] == pytest.approx(ratio, rel=0.05)
+    assert (said["volume_spike"], said["cascade_spike"]) == (spike, cascade)

@@ -3,9 +3,11 @@
 import math
 
 from vortex.market.jit import Rec, compiled
-from vortex.market.layout import LEVELS, Refusal
+from vortex.market.layout import LARGEST, LEVELS, Refusal
 
 ACCEPTED = -1
+ROUNDING = 1e-9
+"""What is left of a growth below this share of the level is an error of subtraction."""
 
 
 @compiled
@@ -17,8 +19,9 @@ def check_snapshot(rows: Rec) -> int:
         for i in range(LEVELS):
             px = rows[i, 2 * side]
             qty = rows[i, 2 * side + 1]
-            if not (math.isfinite(px) and math.isfinite(qty)):
-                return Refusal.NOT_A_NUMBER.value
+            if not (abs(px) <= LARGEST and abs(qty) <= LARGEST):
+                finite = math.isfinite(px) and math.isfinite(qty)
+                return Refusal.OUT_OF_RANGE.value if finite else Refusal.NOT_A_NUMBER.value
             if px == 0.0 and qty == 0.0:
                 ended = True
                 continue
@@ -35,10 +38,11 @@ def check_snapshot(rows: Rec) -> int:
 
 
 @compiled
-def take_snapshot(book: Rec, rows: Rec, ts_ms: int, update_id: int, prev_id: int) -> None:
-    """Replace the book by a checked snapshot, keeping the one before in `old_*` and each level's last growth."""
+def take_snapshot(book: Rec, rows: Rec, ts_ms: int, update_id: int, prev_id: int, young_ms: int) -> None:
+    """Replace the book by a checked snapshot, keeping the one before in `old_*` and each level's young growth."""
     if book.readings > 0 and prev_id != book.update_id:
         book.gaps += 1
+    book.increments = 0
     for side in range(2):
         for i in range(LEVELS):
             book.old_px[side, i] = book.px[side, i]
@@ -47,7 +51,7 @@ def take_snapshot(book: Rec, rows: Rec, ts_ms: int, update_id: int, prev_id: int
             book.old_grown_qty[side, i] = book.grown_qty[side, i]
             book.px[side, i] = rows[i, 2 * side]
             book.qty[side, i] = rows[i, 2 * side + 1]
-        _carry_growth(book, side, ts_ms)
+        _carry_growth(book, side, ts_ms, young_ms)
     book.bids = _filled(book.px[0])
     book.asks = _filled(book.px[1])
     book.ts_ms = ts_ms
@@ -57,9 +61,15 @@ def take_snapshot(book: Rec, rows: Rec, ts_ms: int, update_id: int, prev_id: int
 
 
 @compiled
+def is_fresh(book: Rec, update_id: int) -> bool:
+    """Whether best quotes under this id are not older than those that we have."""
+    return bool(update_id >= book.best_id or book.best_bid <= 0.0)
+
+
+@compiled
 def take_best(book: Rec, ts_ms: int, update_id: int, bid: float, ask: float) -> bool:
     """Move the best quotes forward; an older update changes nothing."""
-    if update_id < book.best_id and book.best_bid > 0.0:
+    if not is_fresh(book, update_id):
         return False
     book.best_id = update_id
     book.best_ms = max(ts_ms, book.best_ms)
@@ -69,10 +79,12 @@ def take_best(book: Rec, ts_ms: int, update_id: int, bid: float, ask: float) -> 
 
 
 @compiled
-def _carry_growth(book: Rec, side: int, ts_ms: int) -> None:
-    """A level that is new or larger grew now; one that is not keeps the stamp of its last growth.
+def _carry_growth(book: Rec, side: int, ts_ms: int, young_ms: int) -> None:
+    """A level that is new or larger grew now; one that is not keeps the stamp of its last growth (E1-7).
 
-    In the first snapshot, and beyond the old book's last level, nothing is known to be new.
+    What a level loses is taken from its growth first. Growth younger than `young_ms` is added to, so that a little more
+    does not make what came just before it look old; its stamp moves when what comes is at least as much. In the first
+    snapshot, and beyond the old book's last level, nothing is known to be new.
     """
     sign = -1.0 if side == 0 else 1.0
     old = 0
@@ -88,12 +100,17 @@ def _carry_growth(book: Rec, side: int, ts_ms: int) -> None:
             old += 1
         if old < known and book.old_px[side, old] == px:
             if qty > book.old_qty[side, old]:
-                book.grown_ms[side, i] = ts_ms
-                book.grown_qty[side, i] = qty - book.old_qty[side, old]
+                more = qty - book.old_qty[side, old]
+                young = book.old_grown_qty[side, old] if ts_ms - book.old_grown_ms[side, old] < young_ms else 0.0
+                book.increments += 1
+                book.grown_ms[side, i] = ts_ms if more >= young else book.old_grown_ms[side, old]
+                book.grown_qty[side, i] = more + young
             else:
                 book.grown_ms[side, i] = book.old_grown_ms[side, old]
-                book.grown_qty[side, i] = min(qty, book.old_grown_qty[side, old])
+                left = book.old_grown_qty[side, old] - (book.old_qty[side, old] - qty)
+                book.grown_qty[side, i] = left if left > ROUNDING * qty else 0.0
         elif old < known or known < LEVELS:
+            book.increments += 1
             book.grown_ms[side, i] = ts_ms
             book.grown_qty[side, i] = qty
 

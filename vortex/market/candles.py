@@ -10,7 +10,7 @@ import math
 
 from vortex.market.book import ACCEPTED
 from vortex.market.jit import Rec, compiled
-from vortex.market.layout import CANDLES, INTERVALS_MS, Refusal
+from vortex.market.layout import CANDLES, INTERVALS_MS, LARGEST, Refusal
 
 EMPTY_MAX = 15
 """Minutes without a trade that are filled with flat candles; a longer silence is a hole."""
@@ -32,8 +32,8 @@ def reset_frame(frame: Rec, index: int) -> None:
 def check_candle(row: Rec) -> int:
     """ACCEPTED, or the Refusal of a candle from the exchange."""
     for value in (row.open, row.high, row.low, row.close, row.volume):
-        if not math.isfinite(value):
-            return Refusal.NOT_A_NUMBER.value
+        if not abs(value) <= LARGEST:
+            return Refusal.OUT_OF_RANGE.value if math.isfinite(value) else Refusal.NOT_A_NUMBER.value
     if row.interval < 0 or row.interval > 3:
         return Refusal.OUT_OF_RANGE.value
     if row.low <= 0.0 or row.volume < 0.0:

@@ -6,12 +6,16 @@
 """
 
 import enum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from vortex.kernel.fsm import Ignore, Machine, Step, Table
 from vortex.kernel.rng import Rng
 from vortex.market.backoff import delay_ms
+
+Limit = Annotated[int, Meta(ge=100)]
 
 
 class FeedState(enum.Enum):
@@ -26,12 +30,12 @@ class FeedState(enum.Enum):
     RECONNECTING = "RECONNECTING"
 
 
-class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
+class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits in ms. `silent_ms` starts the emergency protocol (EM-1)."""
 
-    connect_ms: int = 5_000
-    stale_ms: int = 2_000
-    silent_ms: int = 5_000
+    connect_ms: Limit = 5_000
+    stale_ms: Limit = 2_000
+    silent_ms: Limit = 5_000
 
 
 class FeedData(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,8 @@ import enum
 import numpy as np
 
 LEVELS = 20
+LARGEST = 1e15
+"""No price or quantity is larger; beyond it sums of products would run out of the range of numbers."""
 TAPE_SIZE = 16_384
 """Trades kept for windows up to 60 s; a power of two, so that an index wraps with a mask."""
 TAPE_MASK = TAPE_SIZE - 1
@@ -108,6 +110,7 @@ BOOK = np.dtype(
         ("gaps", "i8"),
         ("bids", "i8"),
         ("asks", "i8"),
+        ("increments", "i8"),  # levels that are new or larger than in the snapshot before
         ("px", "f8", (2, LEVELS)),  # [0] bids, [1] asks, best first
         ("qty", "f8", (2, LEVELS)),
         ("grown_ms", "i8", (2, LEVELS)),  # when the level last grew, and by how much (E1-7)

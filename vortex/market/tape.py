@@ -30,17 +30,29 @@ def push_trade(tape: Rec, trade_id: int, ts_ms: int, px: float, qty: float, buye
         tape.previous_px = tape.last_px
         if trade_id > tape.last_id + 1:
             tape.gaps += trade_id - tape.last_id - 1
-    period = ts_ms // FOUR_HOURS_MS
-    if period != tape.cvd_period:
-        tape.cvd_period = period
-        tape.cvd = 0.0
-    tape.cvd += side * qty
+    add_to_cvd(tape, ts_ms, side * qty)
     tape.n = n + 1
     tape.last_id = trade_id
     tape.last_ms = ts_ms
     tape.last_px = px
     tape.interval_notional += px * qty
     tape.interval_volume += qty
+
+
+@compiled
+def add_to_cvd(tape: Rec, ts_ms: int, signed_qty: float) -> None:
+    """CVD: + quantity of buy aggressors, - of sell aggressors, base units, since 00, 04, 08 … UTC (E1-3)."""
+    turn_cvd(tape, ts_ms)
+    tape.cvd += signed_qty
+
+
+@compiled
+def turn_cvd(tape: Rec, now_ms: int) -> None:
+    """Begin CVD at zero when a period of four hours of UTC has begun, whether or not something traded in it (E1-3)."""
+    period = now_ms // FOUR_HOURS_MS
+    if period > tape.cvd_period:
+        tape.cvd_period = period
+        tape.cvd = 0.0
 
 
 @compiled

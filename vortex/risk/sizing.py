@@ -22,7 +22,12 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
 def risk_pct(
     confidence: float, account: AccountView, size_multiplier: float, cap_pct: float, settings: RiskSettings
 ) -> float:
-    """Percent of equity to lose at the stop (S2-1); 0 when Kelly's fraction is not positive."""
+    """Percent of equity to lose at the stop (S2-1).
+
+    1.5 from confidence 80 on, 1.0 from 60 on, else 0.5; halved by three losses in a row, halved by a day below
+    -1.5 %, times E5's size multiplier; from 50 closed trades on at most a quarter of Kelly's fraction, 0 without an
+    edge; at most the breaker's `cap_pct`.
+    """
     if confidence >= settings.confidence_high:
         pct = settings.risk_high_pct
     elif confidence >= settings.confidence_middle:

@@ -2,17 +2,17 @@
 
 1. A cycle is due at every multiple of its period. It is judged before the first event later than that, so that it
    sees exactly the events up to it, however the events were cut into calls.
-2. An input that cannot be true changes nothing but its counter.
+2. An input that cannot be true changes nothing but its counter: not even time passes by its stamp.
 3. The loop stops before the event that passes a cycle worth deciding on or a due timer, and after a trade that
    touches a watched price; calling again goes on from there.
 """
 
 import math
 
-from vortex.market.book import ACCEPTED, check_snapshot, take_best, take_snapshot
+from vortex.market.book import ACCEPTED, check_snapshot, is_fresh, take_best, take_snapshot
 from vortex.market.candles import check_candle, close_minutes, exchange_candle, trade_into_candles
 from vortex.market.jit import Rec, compiled
-from vortex.market.layout import Kind, Refusal
+from vortex.market.layout import LARGEST, Kind, Refusal
 from vortex.market.tape import move_windows, push_trade
 from vortex.signals.layout import POLLS, SCORES
 from vortex.signals.order_flow import judge_flow, on_depth
@@ -36,12 +36,13 @@ def advance(states: Rec, paramses: Rec, events: Rec, books: Rec, candles: Rec, s
     cycle.reasons = 0
     for i in range(start, len(events)):
         event = events[i]
-        if cycle.next_ms != 0 and event.ts_ms > cycle.next_ms and _run_due_cycles(state, params, event.ts_ms):
-            return i
-        refusal = take_event(state, params, event, books, candles)
+        refusal = check_event(state, event, books, candles)
         if refusal != ACCEPTED:
             cycle.refused[refusal] += 1
             continue
+        if cycle.next_ms != 0 and event.ts_ms > cycle.next_ms and _run_due_cycles(state, params, event.ts_ms):
+            return i
+        take_event(state, params, event, books, candles)
         cycle.events += 1
         cycle.now_ms = max(cycle.now_ms, event.ts_ms)
         if cycle.next_ms == 0:
@@ -63,7 +64,7 @@ def _run_due_cycles(state: Rec, params: Rec, until_ms: int) -> bool:
         at_ms = cycle.next_ms
         run_cycle(state, params, at_ms)
         cycle.next_ms = at_ms + period
-        if abs(cycle.score) >= params.cycle.gate:
+        if abs(cycle.score) >= params.cycle.gate and at_ms >= cycle.quiet_until_ms:
             cycle.reasons |= GATE
         if cycle.due_ms != 0 and at_ms >= cycle.due_ms:
             cycle.reasons |= TIMER
@@ -74,124 +75,135 @@ def _run_due_cycles(state: Rec, params: Rec, until_ms: int) -> bool:
 
 
 @compiled
-def take_event(state: Rec, params: Rec, event: Rec, books: Rec, candles: Rec) -> int:
-    """Apply one event; ACCEPTED or the Refusal."""
+def check_event(state: Rec, event: Rec, books: Rec, candles: Rec) -> int:
+    """ACCEPTED, or the Refusal of an event that cannot be true or was there before; changes nothing."""
     kind = event.kind
     if event.ts_ms < 0 or event.id < 0:
         return Refusal.OUT_OF_RANGE.value
     if kind == Kind.TRADE.value:
-        return _take_trade(state, params, event)
+        return _check_trade(state.tape, event)
     if kind == Kind.DEPTH.value:
-        return _take_depth(state, params, event, books)
+        return _check_depth(state.book, event, books)
     if kind == Kind.QUOTE.value:
-        return _take_quote(state, event)
+        return _check_quote(state.book, event)
     if kind == Kind.CANDLE.value:
-        refusal = check_candle(candles[event.ref])
-        if refusal == ACCEPTED:
-            exchange_candle(state.frames, candles[event.ref])
-            take_candles(state, params)
-        return int(refusal)
+        return int(check_candle(candles[event.ref]))
     if kind == Kind.CLOCK.value:
         return ACCEPTED
-    return _take_poll(state, event)
+    return _check_poll(state.sentiment, event)
 
 
 @compiled
-def _take_trade(state: Rec, params: Rec, event: Rec) -> int:
-    if not (math.isfinite(event.px) and math.isfinite(event.qty)):
-        return Refusal.NOT_A_NUMBER.value
+def check_numbers(one: float, other: float) -> int:
+    """ACCEPTED when both are numbers that can be summed and multiplied."""
+    if abs(one) <= LARGEST and abs(other) <= LARGEST:
+        return ACCEPTED
+    finite = math.isfinite(one) and math.isfinite(other)
+    return Refusal.OUT_OF_RANGE.value if finite else Refusal.NOT_A_NUMBER.value
+
+
+@compiled
+def _check_trade(tape: Rec, event: Rec) -> int:
+    refusal = check_numbers(event.px, event.qty)
+    if refusal != ACCEPTED:
+        return int(refusal)
     if event.px <= 0.0 or event.qty <= 0.0:
         return Refusal.NOT_POSITIVE.value
-    tape = state.tape
     if tape.n > 0 and event.id <= tape.last_id:
         return Refusal.DUPLICATE.value
     if tape.n > 0 and event.ts_ms < tape.last_ms:
         return Refusal.BACKWARDS.value
-    push_trade(tape, event.id, event.ts_ms, event.px, event.qty, event.flag)
-    note_big_trade(tape, event.px * event.qty, event.flag, event.ts_ms, params.tick.big_trade_usdt)
-    trade_into_candles(state.frames, event.ts_ms, event.px, event.qty, tape.first_ms)
     return ACCEPTED
 
 
 @compiled
-def _take_depth(state: Rec, params: Rec, event: Rec, books: Rec) -> int:
-    book = state.book
+def _check_depth(book: Rec, event: Rec, books: Rec) -> int:
     if book.readings > 0 and event.id <= book.update_id:
         return Refusal.DUPLICATE.value
     if book.readings > 0 and event.ts_ms < book.ts_ms:
         return Refusal.BACKWARDS.value
-    rows = books[event.ref]
-    refusal = check_snapshot(rows)
-    if refusal != ACCEPTED:
-        return int(refusal)
-    take_snapshot(book, rows, event.ts_ms, event.id, event.prev_id)
-    on_depth(state, params)
-    note_spread(state, params)
-    return ACCEPTED
+    return int(check_snapshot(books[event.ref]))
 
 
 @compiled
-def _take_quote(state: Rec, event: Rec) -> int:
-    if not (math.isfinite(event.px) and math.isfinite(event.px2)):
-        return Refusal.NOT_A_NUMBER.value
+def _check_quote(book: Rec, event: Rec) -> int:
+    refusal = check_numbers(event.px, event.px2)
+    if refusal != ACCEPTED:
+        return int(refusal)
     if event.px <= 0.0 or event.px2 <= 0.0:
         return Refusal.NOT_POSITIVE.value
     if event.px >= event.px2:
         return Refusal.CROSSED.value
-    fresh = take_best(state.book, event.ts_ms, event.id, event.px, event.px2)
-    return ACCEPTED if fresh else Refusal.DUPLICATE.value
+    return ACCEPTED if is_fresh(book, event.id) else Refusal.DUPLICATE.value
 
 
 @compiled
-def _take_poll(state: Rec, event: Rec) -> int:
+def _check_poll(said: Rec, event: Rec) -> int:
     """Mark price, forced orders and REST polls (E0-3)."""
     kind = event.kind
-    if not (math.isfinite(event.px) and math.isfinite(event.qty)):
-        return Refusal.NOT_A_NUMBER.value
+    refusal = check_numbers(event.px, event.qty)
+    if refusal != ACCEPTED:
+        return int(refusal)
     if kind == Kind.MARK.value:
-        return _take_mark(state.sentiment, event)
+        if event.px <= 0.0:
+            return Refusal.NOT_POSITIVE.value
+        return Refusal.BACKWARDS.value if event.ts_ms < said.funding_ms else ACCEPTED
     if kind == Kind.ACCOUNT_RATIO.value:
-        return _take_ratio(state.sentiment, event)
+        if event.qty < 0.0 or event.qty > 1.0:
+            return Refusal.OUT_OF_RANGE.value
+        heard_ms = said.top_ms if event.flag != 0 else said.ratio_ms
+        return Refusal.BACKWARDS.value if event.ts_ms < heard_ms else ACCEPTED
     if kind != Kind.LIQUIDATION.value and kind != Kind.OPEN_INTEREST.value:
         return Refusal.UNKNOWN_KIND.value
     if event.qty <= 0.0 or (event.px <= 0.0 and kind == Kind.LIQUIDATION.value):
         return Refusal.NOT_POSITIVE.value
-    if kind == Kind.LIQUIDATION.value:
-        on_forced_order(state.sentiment, event.px, event.qty, event.flag, event.ts_ms)
-        return ACCEPTED
-    said = state.sentiment
-    if said.polls > 0 and event.ts_ms <= said.oi_ms[(said.polls - 1) % POLLS]:
-        return Refusal.DUPLICATE.value
-    on_open_interest(state, event.qty, event.ts_ms)
-    return ACCEPTED
+    repeated = said.polls > 0 and event.ts_ms <= said.oi_ms[(said.polls - 1) % POLLS]
+    return Refusal.DUPLICATE.value if repeated and kind == Kind.OPEN_INTEREST.value else ACCEPTED
 
 
 @compiled
-def _take_mark(said: Rec, event: Rec) -> int:
-    if event.px <= 0.0:
-        return Refusal.NOT_POSITIVE.value
-    if event.ts_ms < said.funding_ms:
-        return Refusal.BACKWARDS.value
+def take_event(state: Rec, params: Rec, event: Rec, books: Rec, candles: Rec) -> None:
+    """Apply one event that was checked."""
+    kind = event.kind
+    if kind == Kind.TRADE.value:
+        push_trade(state.tape, event.id, event.ts_ms, event.px, event.qty, event.flag)
+        note_big_trade(state.tape, event.px * event.qty, event.flag, event.ts_ms, params.tick.big_trade_usdt)
+        trade_into_candles(state.frames, event.ts_ms, event.px, event.qty, state.tape.first_ms)
+    elif kind == Kind.DEPTH.value:
+        take_snapshot(state.book, books[event.ref], event.ts_ms, event.id, event.prev_id, params.flow.spoof_ms)
+        on_depth(state, params)
+        note_spread(state, params)
+    elif kind == Kind.QUOTE.value:
+        take_best(state.book, event.ts_ms, event.id, event.px, event.px2)
+    elif kind == Kind.CANDLE.value:
+        exchange_candle(state.frames, candles[event.ref])
+        take_candles(state, params)
+    elif kind == Kind.LIQUIDATION.value:
+        on_forced_order(state.sentiment, event.px, event.qty, event.flag, event.ts_ms)
+    elif kind == Kind.OPEN_INTEREST.value:
+        on_open_interest(state, event.qty, event.ts_ms)
+    elif kind == Kind.MARK.value:
+        _take_mark(state.sentiment, event)
+    elif kind == Kind.ACCOUNT_RATIO.value:
+        _take_ratio(state.sentiment, event)
+
+
+@compiled
+def _take_mark(said: Rec, event: Rec) -> None:
     said.mark_px = event.px
     said.funding = event.qty
     said.funding_ms = event.ts_ms
     said.next_funding_ms = event.id
-    return ACCEPTED
 
 
 @compiled
-def _take_ratio(said: Rec, event: Rec) -> int:
-    if event.qty < 0.0 or event.qty > 1.0:
-        return Refusal.OUT_OF_RANGE.value
-    if event.ts_ms < (said.top_ms if event.flag != 0 else said.ratio_ms):
-        return Refusal.BACKWARDS.value
+def _take_ratio(said: Rec, event: Rec) -> None:
     if event.flag != 0:
         said.top = event.qty
         said.top_ms = event.ts_ms
     else:
         said.ratio = event.qty
         said.ratio_ms = event.ts_ms
-    return ACCEPTED
 
 
 @compiled

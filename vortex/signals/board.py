@@ -1,5 +1,6 @@
 """One symbol's signals: takes market messages in, lets engines be read out as the house's own messages."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -7,18 +8,27 @@ from numpy.typing import NDArray
 
 from vortex.domain.instruments import Instrument
 from vortex.domain.market import Candle, Interval, MarketMessage, Trade
-from vortex.domain.signals import Direction, Engine, Signal
+from vortex.domain.signals import Engine, Signal
 from vortex.market.layout import CANDLES, INTERVALS_MS, Refusal
+from vortex.market.tape import FOUR_HOURS_MS
 from vortex.signals.advance import GATE, advance, judge_at
 from vortex.signals.correlation import CorrelationWatch
 from vortex.signals.events import FRAME_OF, EventRows, rows_of
 from vortex.signals.layout import STATE, params_of
-from vortex.signals.readout import SignalReader
+from vortex.signals.readout import SignalReader, regime_signal
 from vortex.signals.recent import RecentMarket
 from vortex.signals.regime import Regime
+from vortex.signals.scalars import floats, integers, word_of
 from vortex.signals.settings import SignalSettings
 
 NO_WATCH_HIGH = float("inf")
+KEPT = {
+    "cycle": ("weight", "reliability", "watch_low", "watch_high", "due_ms", "quiet_until_ms", "refused", "events"),
+    "book": ("best_ms", "best_bid", "best_ask", "gaps"),
+    "tape": ("gaps",),
+    "frames": ("differences", "holes"),
+}
+"""What a warm-up leaves as it is: what was learned, watched and counted, and the best quotes."""
 
 
 class SignalBoard:
@@ -32,9 +42,11 @@ class SignalBoard:
         self.settings = settings
         self.instrument = instrument
         self._state: NDArray[np.void] = np.zeros(1, STATE)
-        self._params = params_of(settings)
+        self._params = params_of(settings, instrument.symbol)
         self._row = EventRows(1)
         self._reader = SignalReader(self._state, settings)
+        self._integers, self._floats = integers(self._state), floats(self._state)
+        self._period_ms = settings.cycle.period_ms
         self._watch = CorrelationWatch(settings.correlation)
         self._reset()
 
@@ -54,12 +66,16 @@ class SignalBoard:
 
     def apply(self, message: MarketMessage) -> int:
         """Take one message; the mask of reasons to look, 0 for none. What cannot be true is counted and ignored."""
-        if isinstance(message, Candle) and self._watch.concerns(message.symbol):
-            self._watch.take(message)
+        if isinstance(message, Candle):
+            self.refer(message)
         if message.symbol != self.instrument.symbol:
             return 0
         self._row.put(0, message)
         return self._apply_row()
+
+    def refer(self, candle: Candle) -> None:
+        """Take a candle for the correlation of the reference symbols alone (E5-4); others change nothing."""
+        self._watch.take(candle)
 
     def tick(self, now_ms: int) -> int:
         """Let time pass (exchange clock, ms); the mask of reasons to look."""
@@ -87,7 +103,7 @@ class SignalBoard:
         at = 0
         while at < 1:
             at = advance(self._state, self._params, row.events, row.books, row.candles, 0)
-            reasons |= int(self._state[0]["cycle"]["reasons"])
+            reasons |= self._integers[_REASONS]
         return reasons
 
     def warm_up(
@@ -103,20 +119,28 @@ class SignalBoard:
         )
         for candle in sorted(candles, key=lambda c: c.open_ms):
             self._watch.take(candle)
-        kept = self._state[0]["cycle"].copy()
-        best = self._state[0]["book"].copy()
+        before = self._state.copy()
         self._reset()
-        cycle = self._state[0]["cycle"]
-        for name in ("weight", "reliability", "watch_low", "watch_high", "due_ms", "refused"):
-            cycle[name] = kept[name]
-        for name in ("best_ms", "best_bid", "best_ask"):
-            self._state[0]["book"][name] = best[name]
+        for record, names in KEPT.items():
+            for name in names:
+                self._state[record][name] = before[record][name]
         history = rows_of(own)
         if own:
             history.events["ts_ms"] = own[-1].ts_ms  # one moment, so that no cycles run over the past
         self._feed(history)
         moments: list[MarketMessage] = [*sorted(trades, key=lambda t: t.agg_id), *polls]
         self._feed(rows_of(sorted(moments, key=lambda m: m.ts_ms)))
+        self._carry_cvd(before, trades)
+
+    def _carry_cvd(self, before: NDArray[np.void], trades: Sequence[Trade]) -> None:
+        """CVD goes on within its four hours: what it was, and the trades that were missed (E1-3)."""
+        old, tape = before[0]["tape"], self._state[0]["tape"]
+        period = int(old["cvd_period"])
+        if not old["n"] or (trades and tape["cvd_period"] != period):
+            return
+        missed = [t for t in trades if t.agg_id > old["last_id"] and t.ts_ms // FOUR_HOURS_MS == period]
+        tape["cvd_period"] = period
+        tape["cvd"] = old["cvd"] + math.fsum(-t.qty if t.buyer_is_maker else t.qty for t in missed)
 
     def _feed(self, rows: EventRows) -> None:
         at = 0
@@ -128,7 +152,7 @@ class SignalBoard:
     @property
     def reasons(self) -> int:
         """Why the last call stopped: GATE, TIMER, TOUCH or nothing."""
-        return int(self._state[0]["cycle"]["reasons"])
+        return self._integers[_REASONS]
 
     @property
     def now_ms(self) -> int:
@@ -138,22 +162,22 @@ class SignalBoard:
     @property
     def cycle_ms(self) -> int:
         """The instant at which engines and score were judged last: the time to decide at."""
-        return int(self._state[0]["cycle"]["score_ms"])
+        return self._integers[_SCORE_MS]
 
     @property
     def score(self) -> float:
         """The last cycle's final score (S1-1)."""
-        return float(self._state[0]["cycle"]["score"])
+        return self._floats[_SCORE]
 
     @property
     def score_jump(self) -> float:
         """Largest difference of scores within the last 500 ms (S1-2)."""
-        return float(self._state[0]["cycle"]["jump"])
+        return self._floats[_JUMP]
 
     @property
     def score_settled(self) -> bool:
         """Whether the last 500 ms are fully covered by cycles."""
-        return bool(self._state[0]["cycle"]["stable"])
+        return self._integers[_STABLE] != 0
 
     @property
     def near_gate(self) -> bool:
@@ -173,7 +197,12 @@ class SignalBoard:
     @property
     def last_px(self) -> float:
         """Last traded price, 0 before the first."""
-        return float(self._state[0]["tape"]["last_px"])
+        return self._floats[_LAST_PX]
+
+    @property
+    def book_version(self) -> tuple[int, int]:
+        """Changes with every accepted snapshot of the book."""
+        return self._integers[_BOOKS], self._integers[_BOOK_ID]
 
     @property
     def previous_px(self) -> float:
@@ -187,21 +216,20 @@ class SignalBoard:
 
     def refresh(self, now_ms: int) -> None:
         """Judge the engines at an instant, without keeping the score, when no cycle has come so far by itself."""
-        if now_ms >= int(self._state[0]["cycle"]["score_ms"]) + self.settings.cycle.period_ms:
+        if now_ms >= self._integers[_SCORE_MS] + self._period_ms:
             judge_at(self._state, self._params, now_ms)
 
     def signal(self, engine: Engine, now_ms: int) -> Signal:
         """What one engine says at an instant (E1-9, E2-7, E3-9, E4-7, E5-5)."""
         if engine is Engine.REGIME:
-            return self._regime_signal(self.regime(now_ms))
+            return regime_signal(self.regime(now_ms))
         self.refresh(now_ms)
         return self._reader.read(engine, now_ms)
 
     def look(self, now_ms: int) -> tuple[tuple[Signal, ...], Regime]:
         """All five engines, and E5 in its own shape, read once."""
         regime = self.regime(now_ms)
-        voters = (Engine.ORDER_FLOW, Engine.TICK, Engine.TECHNICAL, Engine.SENTIMENT)
-        return (*(self._reader.read(engine, now_ms) for engine in voters), self._regime_signal(regime)), regime
+        return self._reader.look(now_ms, regime), regime
 
     def signals(self, now_ms: int) -> tuple[Signal, ...]:
         """All five engines."""
@@ -212,41 +240,11 @@ class SignalBoard:
         self.refresh(now_ms)
         return self._reader.regime(now_ms, risk_off=self._watch.judge(now_ms))
 
-    @staticmethod
-    def _regime_signal(regime: Regime) -> Signal:
-        return Signal(
-            engine=Engine.REGIME,
-            ts_ms=regime.ts_ms,
-            direction=Direction.NEUTRAL,
-            label=regime.phase.value,
-            strength=0.0,
-            warm=regime.warm,
-            fields={
-                "tradeable": regime.tradeable,
-                "reason": regime.reason,
-                "phase": regime.phase.value,
-                "vol_phase": regime.vol_phase.value,
-                "spread_ok": regime.spread_ok,
-                "current_spread": regime.current_spread,
-                "spread_ratio": regime.spread_ratio,
-                "adx": regime.adx,
-                "atr_pct": regime.atr_pct,
-                "in_range": regime.in_range,
-                "risk_off": regime.risk_off,
-                **{f"weight_{engine.value}": weight for engine, weight in regime.weights.items()},
-                "tp_multiplier": regime.tp_multiplier,
-                "sl_multiplier": regime.sl_multiplier,
-                "leverage_max": float(regime.leverage_max),
-                "size_multiplier": regime.size_multiplier,
-                "preferred_strategy": regime.preferred_strategy,
-            },
-        )
-
     def is_warm(self, now_ms: int) -> bool:
         """Whether E1, E2, E3 and E5 have what they need; E4 may lack its polls and is then neutral."""
         self.refresh(now_ms)
-        state = self._state[0]
-        return all(bool(state[name]["warm"]) for name in ("flow", "tick", "technical", "regime"))
+        said = self._integers
+        return said[_WARM_1] != 0 and said[_WARM_2] != 0 and said[_WARM_3] != 0 and said[_WARM_5] != 0
 
     def refusals(self) -> dict[str, int]:
         """How many inputs were refused, by reason."""
@@ -286,12 +284,26 @@ class SignalBoard:
 
     def watch(self, low: float, high: float) -> None:
         """Stop after a trade at or beyond either price; 0 and infinity watch nothing."""
-        self._state[0]["cycle"]["watch_low"] = low
-        self._state[0]["cycle"]["watch_high"] = high
+        self._floats[_WATCH_LOW] = low
+        self._floats[_WATCH_HIGH] = high
 
     def wake_at(self, due_ms: int) -> None:
         """Stop at the first cycle at or after this time; 0 forgets it."""
-        self._state[0]["cycle"]["due_ms"] = due_ms
+        self._integers[_DUE_MS] = due_ms
 
+    def keep_quiet(self, until_ms: int) -> None:
+        """Do not stop for the gate at a cycle before this time: nothing could be entered; 0 stops at every one."""
+        self._integers[_QUIET_MS] = until_ms
+
+
+_SCORE_MS, _STABLE, _REASONS, _DUE_MS, _QUIET_MS = (
+    word_of("cycle", name) for name in ("score_ms", "stable", "reasons", "due_ms", "quiet_until_ms")
+)
+_BOOKS, _BOOK_ID = word_of("book", "readings"), word_of("book", "update_id")
+_SCORE, _JUMP, _WATCH_LOW, _WATCH_HIGH = (
+    word_of("cycle", name) for name in ("score", "jump", "watch_low", "watch_high")
+)
+_WARM_1, _WARM_2, _WARM_3, _WARM_5 = (word_of(name, "warm") for name in ("flow", "tick", "technical", "regime"))
+_LAST_PX = word_of("tape", "last_px")
 
 __all__ = ["GATE", "SignalBoard"]

@@ -25,15 +25,17 @@ def pearson(xs: Sequence[float], ys: Sequence[float]) -> float | None:
 
 
 class CorrelationWatch:
-    """Keeps the minute closes of two reference symbols and judges them every five minutes.
+    """Pearson of the 10-minute log returns of two reference symbols over the last hour, every five minutes (E5-4).
 
     RISK_OFF begins when the correlation is below `broken` after having been above `healthy`, and ends when it is
-    above `healthy` again. Without both references it never begins.
+    above `healthy` again. Without both references it never begins. What is judged are the minutes closed at the last
+    round five minutes, so that it does not matter when within them it is asked. A silence longer than everything that
+    is kept forgets what was before it.
     """
 
     def __init__(self, settings: CorrelationSettings) -> None:
         self._settings = settings
-        kept = settings.samples + settings.return_minutes + 1
+        kept = settings.samples + settings.return_minutes + 1 + settings.every_ms // _MINUTE_MS
         self._closes: dict[str, deque[tuple[int, float]]] = {
             settings.first: deque(maxlen=kept),
             settings.second: deque(maxlen=kept),
@@ -42,10 +44,6 @@ class CorrelationWatch:
         self._judged_ms = -1
         self.value: float | None = None
         self.risk_off = False
-
-    def concerns(self, symbol: str) -> bool:
-        """Whether candles of this symbol are wanted."""
-        return symbol in self._closes
 
     def take(self, candle: Candle) -> None:
         """Take a closed one-minute candle of a reference symbol; others, repeats and older ones change nothing."""
@@ -57,6 +55,8 @@ class CorrelationWatch:
         if closes and candle.open_ms <= closes[-1][0]:
             return
         if closes and candle.open_ms != closes[-1][0] + _MINUTE_MS:
+            if candle.open_ms - closes[-1][0] > (closes.maxlen or 0) * _MINUTE_MS:
+                self._was_healthy = self.risk_off = False
             closes.clear()
         closes.append((candle.open_ms, candle.close))
 
@@ -65,7 +65,7 @@ class CorrelationWatch:
         slot = now_ms // self._settings.every_ms
         if slot != self._judged_ms:
             self._judged_ms = slot
-            self._decide(self._correlation())
+            self._decide(self._correlation(slot * self._settings.every_ms - _MINUTE_MS))
         return self.risk_off
 
     def _decide(self, value: float | None) -> None:
@@ -79,14 +79,15 @@ class CorrelationWatch:
             self._was_healthy = False
             self.risk_off = True
 
-    def _correlation(self) -> float | None:
+    def _correlation(self, last_open_ms: int) -> float | None:
+        """Of the minutes that opened up to then."""
         first, second = (dict(self._closes[s]) for s in (self._settings.first, self._settings.second))
         ends = sorted(first.keys() & second.keys())
         span = self._settings.return_minutes * _MINUTE_MS
         pairs = [
             (math.log(first[end] / first[end - span]), math.log(second[end] / second[end - span]))
             for end in ends
-            if end - span in first and end - span in second
+            if end <= last_open_ms and end - span in first and end - span in second
         ][-self._settings.samples :]
         if len(pairs) < self._settings.return_minutes:
             return None

@@ -137,7 +137,7 @@ def _relative_strength(state: Rec, change: float) -> None:
 
 @compiled
 def strength_index(gain: float, loss: float) -> float:
-    """RSI of average gain and loss; 50 when nothing moved."""
+    """RSI(14): 100 gain/(gain + loss) of Wilder's averages of 1m closes, 0 to 100; 50 when nothing moved (E3-3)."""
     total = gain + loss
     return 100.0 * gain / total if total > 0.0 else 50.0
 
@@ -147,10 +147,7 @@ def _ranges(state: Rec, high: float, low: float, old_high: float, old_low: float
     """ATR (E3-7) and ADX (E5-2), both with Wilder smoothing."""
     spans = state.bars - 1
     span = max(high - low, abs(high - old_close), abs(low - old_close))
-    if spans <= WILDER:
-        state.atr += span / WILDER
-    else:
-        state.atr = (state.atr * (WILDER - 1) + span) / WILDER
+    state.atr = next_range(state.atr, span, spans)
     up = high - old_high
     down = old_low - low
     plus = up if up > 0.0 and up > down else 0.0
@@ -174,6 +171,12 @@ def _ranges(state: Rec, high: float, low: float, old_high: float, old_low: float
 
 
 @compiled
+def next_range(atr: float, span: float, spans: int) -> float:
+    """One step of Wilder's ATR(14): ATR 13/14 + TR/14, quote units; the first 14 true ranges are averaged (E3-7)."""
+    return atr + span / WILDER if spans <= WILDER else (atr * (WILDER - 1) + span) / WILDER
+
+
+@compiled
 def _vwap(state: Rec, open_ms: int, typical: float, volume: float) -> None:
     """Sums of typical price times volume since 00:00 UTC (E3-6)."""
     day = open_ms // DAY_MS
@@ -187,7 +190,7 @@ def _vwap(state: Rec, open_ms: int, typical: float, volume: float) -> None:
 
 @compiled
 def bollinger(frame: Rec, index: int, close: float) -> tuple[float, float, float]:
-    """Upper, middle, lower band over 20 closes ending with `close` at `index`; population sigma (E3-5)."""
+    """Mean of 20 closes ending with `close` at `index`, two population sigmas above and below; quote units (E3-5)."""
     total = close
     for i in range(index - BOLLINGER + 1, index):
         total += frame.close[i % CANDLES]
@@ -224,6 +227,9 @@ def latest(ring: Rec, seen: int, count: int) -> Rec:
 
 @compiled
 def _percentile_of_widths(state: Rec, history: int, share: float) -> float:
-    """The width below which bands are squeezed, 0 until there is a full history (E3-5)."""
+    """The 20th percentile of the last 100 widths (upper - lower)/middle: below it bands are squeezed (E3-5).
+
+    0 until there is a full history.
+    """
     widths = latest(state.width_ring, state.seen, min(history, state.bars))
     return percentile(widths, share) if len(widths) >= history else 0.0

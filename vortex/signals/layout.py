@@ -128,6 +128,7 @@ TICK = np.dtype(
         ("streak", "i8"),
         ("spike_ratio", "f8"),
         ("volume_spike", "i8"),
+        ("cascade", "i8"),
         ("big_trade", "i8"),
         ("big_trade_side", "i8"),
         ("delta_slope", "f8"),
@@ -167,6 +168,8 @@ TECHNICAL = np.dtype(
         ("swings_seen", "i8"),
         ("resistance", "f8", (LEVELS_KEPT,)),
         ("support", "f8", (LEVELS_KEPT,)),
+        ("resistance_pct", "f8"),  # distance of the nearest, 0 where there is none
+        ("support_pct", "f8"),
         ("direction", "i8"),
         ("strength", "f8"),
         ("warm", "i8"),
@@ -204,6 +207,7 @@ SENTIMENT = np.dtype(
         ("proximity", "f8"),
         ("nearest", "f8"),
         ("nearest_side", "i8"),
+        ("nearest_share", "f8"),
         ("extreme", "f8"),
         ("direction", "i8"),
         ("strength", "f8"),
@@ -227,7 +231,6 @@ REGIME = np.dtype(
         ("vol", "i8"),
         ("spread_pct", "f8"),
         ("spread_mean", "f8"),
-        ("spread_sum", "f8"),
         ("spread_n", "i8"),
         ("spread_ring", "f8", (100,)),
         ("spread_ok", "i8"),
@@ -252,6 +255,7 @@ CYCLE = np.dtype(
         ("watch_low", "f8"),
         ("watch_high", "f8"),
         ("due_ms", "i8"),
+        ("quiet_until_ms", "i8"),  # before this nothing could be entered: the gate is no reason to stop
         ("reasons", "i8"),
         ("events", "i8"),
         ("refused", "i8", (len(Refusal),)),
@@ -275,11 +279,12 @@ STATE = np.dtype(
 """Everything one symbol knows. Copying the record copies the symbol."""
 
 
-def params_of(settings: SignalSettings) -> np.ndarray[tuple[int], np.dtype[np.void]]:
-    """The settings as the one-row record that kernels read."""
+def params_of(settings: SignalSettings, symbol: str = "") -> np.ndarray[tuple[int], np.dtype[np.void]]:
+    """The settings as the one-row record that kernels read; `symbol` chooses what it has of its own (E2-5)."""
     params = np.zeros(1, PARAMS)
     for group in PARAMS.names or ():
         values = getattr(settings, group)
         for name in PARAMS[group].names or ():
             params[0][group][name] = getattr(values, name)
+    params[0]["tick"]["big_trade_usdt"] = settings.tick.big_trade_of(symbol)
     return params

@@ -5,7 +5,7 @@ import math
 from vortex.market.book import imbalance, micro_price, quantity_at
 from vortex.market.jit import Rec, compiled
 from vortex.market.layout import LEVELS, TAPE_MASK, W30, W60
-from vortex.market.tape import delta_since, px_before, volume_since
+from vortex.market.tape import delta_since, px_before, turn_cvd, volume_since
 from vortex.signals.layout import WALLS
 from vortex.signals.strength import breakout_strength, flow_conviction, imbalance_strength
 
@@ -30,14 +30,46 @@ def on_depth(state: Rec, params: Rec) -> None:
     at = book.readings % HISTORY
     flow.history[at] = flow.imbalance
     flow.history_ms[at] = book.ts_ms
-    flow.velocity = 0.0
-    if book.readings > p.velocity_readings:
-        then = (book.readings - p.velocity_readings) % HISTORY
-        elapsed = book.ts_ms - flow.history_ms[then]
-        if elapsed > 0:
-            flow.velocity = (flow.imbalance - flow.history[then]) / (elapsed / 1000.0)
+    flow.velocity = imbalance_velocity(flow, book.readings, book.ts_ms, p.velocity_readings)
     _count_spoofs(state, p)
     _track_walls(state, p)
+
+
+@compiled
+def imbalance_velocity(flow: Rec, readings: int, now_ms: int, back: int) -> float:
+    """(imbalance now - imbalance 5 readings ago)/elapsed s, per second; 0 before there are so many (E1-2)."""
+    if readings <= back:
+        return 0.0
+    then = (readings - back) % HISTORY
+    elapsed = now_ms - flow.history_ms[then]
+    return float((flow.imbalance - flow.history[then]) / (elapsed / 1000.0)) if elapsed > 0 else 0.0
+
+
+@compiled
+def spoof_ratio(gone: float, new: float) -> float:
+    """Vanished over new level increments, 0 to 1, both counted with a memory that fades over 10 s (E1-7)."""
+    return min(1.0, gone / new) if new > 1e-9 else 0.0
+
+
+@compiled
+def is_wall(quantity: float, mean_level: float, factor: float) -> bool:
+    """A level whose proven quantity is above 5 times the mean of all levels of the snapshot (E1-5)."""
+    return quantity > factor * mean_level
+
+
+@compiled
+def is_absorbed(rest: float, wall: float, gone_share: float, through: bool) -> bool:
+    """More than 80 % of a wall is gone, and the last trade is beyond its price (E1-6)."""
+    return through and rest < (1.0 - gone_share) * wall
+
+
+@compiled
+def cvd_slope(tape: Rec) -> float:
+    """(CVD now - CVD 30 s ago)/30: bought minus sold quantity per second over 30 s (E1-4).
+
+    A sum over the window, so that the four-hourly reset of CVD leaves no step in it.
+    """
+    return delta_since(tape, tape.tail[W30]) / 30.0
 
 
 @compiled
@@ -49,12 +81,10 @@ def _count_spoofs(state: Rec, p: Rec) -> None:
     flow.spoof_ms = book.ts_ms
     flow.spoof_new *= fade
     flow.spoof_gone *= fade
+    flow.spoof_new += book.increments
     for side in range(2):
-        for i in range(LEVELS):
-            if book.grown_ms[side, i] == book.ts_ms and book.grown_qty[side, i] > 0.0:
-                flow.spoof_new += 1.0
         _count_vanished(state, p, side)
-    flow.spoof_ratio = min(1.0, flow.spoof_gone / flow.spoof_new) if flow.spoof_new > 1e-9 else 0.0
+    flow.spoof_ratio = spoof_ratio(flow.spoof_gone, flow.spoof_new)
 
 
 @compiled
@@ -115,7 +145,7 @@ def _track_walls(state: Rec, p: Rec) -> None:
             proven = book.qty[side, i]
             if book.ts_ms - book.grown_ms[side, i] < p.spoof_ms:
                 proven -= book.grown_qty[side, i]
-            if proven <= p.wall_factor * flow.mean_level:
+            if not is_wall(proven, flow.mean_level, p.wall_factor):
                 continue
             _remember_wall(flow, side, book.px[side, i], proven, book.ts_ms)
             if abs(book.px[side, i] - mid) <= nearest:
@@ -161,7 +191,7 @@ def _absorb_walls(state: Rec, p: Rec) -> None:
         rest = quantity_at(book, side, px)
         through = state.tape.last_px < px if side == 0 else state.tape.last_px > px
         known = flow.wall_ms[w] - flow.wall_since_ms[w] >= p.wall_known_ms
-        if known and through and state.tape.n > 0 and rest < (1.0 - p.wall_gone_share) * flow.wall_qty[w]:
+        if known and state.tape.n > 0 and is_absorbed(rest, flow.wall_qty[w], p.wall_gone_share, through):
             flow.breakout = -1 if side == 0 else 1
             flow.breakout_ms = book.ts_ms
             flow.breakout_strength = breakout_strength(flow.wall_ratio[w], p.wall_factor)
@@ -175,9 +205,10 @@ def judge_flow(state: Rec, params: Rec, now_ms: int) -> None:
     flow = state.flow
     tape = state.tape
     p = params.flow
+    turn_cvd(tape, now_ms)
     volume_30 = volume_since(tape, tape.tail[W30])
     delta_30 = delta_since(tape, tape.tail[W30])
-    flow.cvd_slope = delta_30 / 30.0
+    flow.cvd_slope = cvd_slope(tape)
     flow.cvd_share = delta_30 / volume_30 if volume_30 > 0.0 else 0.0
     flow.cvd_divergence = _divergence(tape, p)
     if flow.breakout != 0 and now_ms - flow.breakout_ms > p.breakout_hold_ms:
@@ -210,7 +241,10 @@ def judge_flow(state: Rec, params: Rec, now_ms: int) -> None:
 
 @compiled
 def _divergence(tape: Rec, p: Rec) -> int:
-    """+1 when price fell and CVD rose over the lookback (bullish), -1 the other way round, 0 otherwise (E1-3)."""
+    """+1 when price fell and CVD rose over the last 60 s (bullish), -1 the other way round, 0 otherwise (E1-3).
+
+    Price by more than 0.03 %, the delta by more than 10 % of the volume.
+    """
     tail = tape.tail[W60]
     if tape.n == 0 or tape.n - tail < 2:
         return 0

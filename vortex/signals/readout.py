@@ -1,22 +1,20 @@
 """Reads engines out of the fixed layout under the names of the specification (E1-9, E2-7, E3-9, E4-7, E5-5)."""
 
 import math
-import struct
-from typing import Any, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vortex.domain.signals import Direction, Engine, Signal
 from vortex.kernel.errors import LocalViolation
-from vortex.signals.layout import LEVELS_KEPT, STATE
 from vortex.signals.regime import PHASES, VOL_PHASES, Phase, Regime, VolPhase
-from vortex.signals.settings import RegimeSettings, SignalSettings
+from vortex.signals.scalars import Fields
+from vortex.signals.settings import SignalSettings
 
-_VOTERS = (Engine.ORDER_FLOW, Engine.TICK, Engine.TECHNICAL, Engine.SENTIMENT)
+E1, E2, E3, E4, E5 = Engine
+VOTERS = (E1, E2, E3, E4)
 DIRECTIONS = {int(direction): direction for direction in Direction}
-RESISTANCES = tuple(f"resistance_{k + 1}" for k in range(LEVELS_KEPT))
-SUPPORTS = tuple(f"support_{k + 1}" for k in range(LEVELS_KEPT))
 FLOW_LABELS = ("NEUTRAL", "BUY_PRESSURE", "SELL_PRESSURE", "BREAKOUT")
 TICK_LABELS = {1: "MOMENTUM_LONG", -1: "MOMENTUM_SHORT", 0: "NEUTRAL"}
 SIDE_LABELS = {1: "LONG", -1: "SHORT", 0: "NEUTRAL"}
@@ -27,250 +25,334 @@ MOVE_LABELS = {1: "UP", -1: "DOWN", 0: "NEUTRAL"}
 BAND_LABELS = {1: "UPPER", -1: "LOWER", 0: "MIDDLE"}
 VWAP_LABELS = {1: "ABOVE", -1: "BELOW", 0: "AT"}
 LIQ_LABELS = {1: "ABOVE", -1: "BELOW", 0: ""}
+WALL_LABELS = {1: "BID", -1: "ASK", 0: ""}
 TRADE_LABELS = {1: "BUY", -1: "SELL", 0: ""}
+FUNDING_LABELS = {1: "LONGS_EXPENSIVE", -1: "SHORTS_EXPENSIVE", 0: "NEUTRAL"}
 OI_LABELS = ("NONE", "REAL_BUYING", "SHORTS_STACKING", "SHORT_COVER", "LONG_LIQ")
 
+FLOW = (
+    "imbalance_3 imbalance imbalance_20 velocity micro_price spoof_ratio wall_near wall_level breakout cvd_slope "
+    "cvd_share cvd_divergence direction label strength conviction warm"
+)
+TICK = (
+    "velocity_ratio aggressor_ratio streak spike_ratio volume_spike cascade big_trade big_trade_side delta_slope "
+    "direction strength warm"
+)
+TECHNICAL = (
+    "ema9 ema21 trend context rsi rsi_zone divergence macd macd_momentum macd_growing bb_upper bb_middle bb_lower "
+    "bb_zone squeeze vwap vwap_side vwap_pct atr resistance support resistance_pct "
+    "support_pct direction strength warm"
+)
+SENTIMENT = (
+    "oi_change_pct interpretation ratio ratio_ms top top_ms funding proximity nearest nearest_side nearest_share "
+    "extreme direction strength warm"
+)
+REGIME = "atr_pct adx in_range phase vol spread_pct spread_mean spread_ok weight warm"
 
-Numbers: TypeAlias = dict[str, Any]
-"""The scalar fields of one record, as Python numbers."""
-
-
-class ScalarView:
-    """Reads all scalar fields of one record at once, straight from its bytes; arrays in between are skipped."""
-
-    def __init__(self, state: NDArray[np.void], record: str) -> None:
-        layout, start = _fields(STATE)[record]
-        fields = sorted(_fields(layout).items(), key=lambda field: field[1][1])
-        self._names = [name for name, (kind, _) in fields if not kind.shape]
-        self._format = struct.Struct("=" + "".join(_code(kind) for _, (kind, _) in fields))
-        self._bytes = state.view(np.uint8).data
-        self._start = start
-
-    def read(self) -> Numbers:
-        """Names to numbers."""
-        return dict(zip(self._names, self._format.unpack_from(self._bytes, self._start), strict=True))
-
-
-def _fields(layout: np.dtype[np.void]) -> dict[str, tuple[np.dtype[np.void], int]]:
-    """Name to kind and offset."""
-    assert layout.fields is not None, "only records have fields"
-    return {name: (field[0], field[1]) for name, field in layout.fields.items()}
+Values: TypeAlias = dict[str, float | str | bool]
 
 
-def _code(kind: np.dtype[np.void]) -> str:
-    """The struct module's letter for a scalar, or the bytes to skip."""
-    if kind.shape:
-        return f"{kind.itemsize}x"
-    return {"i": "q", "f": "d"}[kind.kind]
+class Derived(NamedTuple):
+    """What of E5 follows from its phases alone (E5-5)."""
+
+    tradeable: bool
+    reason: str
+    tp_multiplier: float
+    sl_multiplier: float
+    leverage_max: int
+    size_multiplier: float
+    preferred_strategy: str
 
 
 class SignalReader:
-    """Reads the engines of one symbol's state as signals."""
+    """Reads the engines of one symbol's state as signals. A number that is not finite reads 0."""
 
     def __init__(self, state: NDArray[np.void], settings: SignalSettings) -> None:
         self.settings = settings
-        self._resistance = state["technical"]["resistance"][0]
-        self._support = state["technical"]["support"][0]
-        self._weight = state["regime"]["weight"][0]
-        self._views = {name: ScalarView(state, name) for name in ("tape", "flow", "tick", "technical", "sentiment")}
-        self._regime = ScalarView(state, "regime")
+        self._cvd = Fields(state, "tape", "cvd")
+        self._flow = Fields(state, "flow", FLOW)
+        self._tick = Fields(state, "tick", TICK)
+        self._technical = Fields(state, "technical", TECHNICAL)
+        self._sentiment = Fields(state, "sentiment", SENTIMENT)
+        self._regime = Fields(state, "regime", REGIME)
+        self._derived: dict[tuple[int, int, bool, bool], Derived] = {}
 
     def read(self, engine: Engine, now_ms: int) -> Signal:
         """What one of E1 to E4 says."""
         match engine:
             case Engine.ORDER_FLOW:
-                return _flow(now_ms, self._views["flow"].read(), self._views["tape"].read())
+                return self._read_flow(now_ms)
             case Engine.TICK:
-                return _tick(now_ms, self._views["tick"].read())
+                return self._read_tick(now_ms)
             case Engine.TECHNICAL:
-                levels = self._resistance.tolist(), self._support.tolist()
-                return _technical(now_ms, self._views["technical"].read(), *levels)
+                return self._read_technical(now_ms)
             case Engine.SENTIMENT:
-                return _sentiment(now_ms, self._views["sentiment"].read(), self.settings)
+                return self._read_sentiment(now_ms)
             case Engine.REGIME:
                 raise LocalViolation("the regime is read by itself, it needs the correlation watch")
 
-    def regime(self, now_ms: int, *, risk_off: bool) -> Regime:
-        """What E5 says."""
-        return _regime(
-            now_ms, self._regime.read(), self._weight.tolist(), self.settings.regime, self._risk_off_size(risk_off)
+    def look(self, now_ms: int, regime: Regime) -> tuple[Signal, ...]:
+        """All five, with E5 as it was read before."""
+        return (
+            self._read_flow(now_ms),
+            self._read_tick(now_ms),
+            self._read_technical(now_ms),
+            self._read_sentiment(now_ms),
+            regime_signal(regime),
         )
 
-    def _risk_off_size(self, risk_off: bool) -> float | None:
-        return self.settings.correlation.risk_off_size if risk_off else None
+    def regime(self, now_ms: int, *, risk_off: bool) -> Regime:
+        """What E5 says."""
+        atr_pct, adx, in_range, phase, vol, spread, mean, spread_ok, w1, w2, w3, w4, warm = self._regime.read()
+        key = phase, vol, warm != 0, risk_off
+        derived = self._derived.get(key)
+        if derived is None:
+            derived = self._derived[key] = self._derive(*key)
+        return Regime(
+            ts_ms=now_ms,
+            warm=warm != 0,
+            tradeable=derived.tradeable,
+            reason=derived.reason,
+            phase=PHASES[phase],
+            vol_phase=VOL_PHASES[vol],
+            spread_ok=spread_ok != 0,
+            current_spread=spread,
+            spread_ratio=spread / mean if mean > 0.0 else 0.0,
+            spread_flagged=spread > self.settings.regime.spread_flag_ratio * mean > 0.0,
+            adx=adx,
+            atr_pct=atr_pct,
+            in_range=in_range != 0,
+            risk_off=risk_off,
+            weights={E1: w1, E2: w2, E3: w3, E4: w4},
+            tp_multiplier=derived.tp_multiplier,
+            sl_multiplier=derived.sl_multiplier,
+            leverage_max=derived.leverage_max,
+            size_multiplier=derived.size_multiplier,
+            preferred_strategy=derived.preferred_strategy,
+        )
 
+    def _derive(self, phase_code: int, vol_code: int, warm: bool, risk_off: bool) -> Derived:
+        """E5-5: the multipliers of the volatility phase, within the bounds of the specification."""
+        phase, vol, limits = PHASES[phase_code], VOL_PHASES[vol_code], self.settings.regime
+        leverage = limits.leverage_max
+        take, stop = 1.0, 1.0
+        if vol is VolPhase.LOW:
+            take, stop, leverage = limits.low_tp, limits.low_sl, leverage - limits.low_leverage_cut
+        elif vol is VolPhase.HIGH:
+            take, stop, leverage = limits.high_tp, limits.high_sl, leverage - limits.high_leverage_cut
+        size = self.settings.correlation.risk_off_size if risk_off else 1.0
+        if phase is Phase.CHOPPY:
+            size *= limits.choppy_size
+        extreme = vol is VolPhase.EXTREME and bool(limits.extreme_blocks)
+        return Derived(
+            tradeable=warm and not extreme,
+            reason="warming" if not warm else "extreme volatility" if extreme else f"{phase.value} {vol.value}",
+            tp_multiplier=min(1.5, max(0.8, take)),
+            sl_multiplier=min(1.3, max(0.8, stop)),
+            leverage_max=min(12, max(5, leverage)),
+            size_multiplier=min(1.0, max(0.5, size)),
+            preferred_strategy="NONE" if not warm or extreme else _PREFERRED[phase],
+        )
 
-def _compose(
-    engine: Engine,
-    now_ms: int,
-    numbers: Numbers,
-    label: str,
-    fields: dict[str, float | str | bool],
-    conviction: float = 1.0,
-) -> Signal:
-    """The common head with an engine's own fields; anything that is not finite reads 0."""
-    for name, value in fields.items():
-        if value.__class__ is float and not math.isfinite(value):
-            fields[name] = 0.0
-    return Signal(
-        engine=engine,
-        ts_ms=now_ms,
-        direction=DIRECTIONS[numbers["direction"]],
-        label=label,
-        strength=numbers["strength"],
-        warm=numbers["warm"] != 0,
-        conviction=conviction,
-        fields=fields,
-    )
+    def _read_flow(self, now_ms: int) -> Signal:
+        """E1-9."""
+        numbers = self._flow.read()
+        (near_3, near, near_20, velocity, micro, spoofs, wall, wall_level, breakout, slope, share, divergence) = (
+            numbers[:12]
+        )
+        direction, label, strength, conviction, warm = numbers[12:]
+        (cvd,) = self._cvd.read()
+        fields: Values = {
+            "imbalance": near,
+            "imbalance_3": near_3,
+            "imbalance_20": near_20,
+            "imbalance_velocity": velocity,
+            "cvd": cvd,
+            "cvd_slope": slope,
+            "cvd_share": share,
+            "cvd_divergence": divergence != 0,
+            "cvd_divergence_side": float(divergence),
+            "wall_near": wall != 0,
+            "wall_side": WALL_LABELS[wall],
+            "wall_level": wall_level,
+            "wall_absorbed": breakout != 0,
+            "wall_absorbed_side": float(breakout),
+            "spoof_ratio": spoofs,
+            "micro_price": micro,
+        }
+        if not math.isfinite(sum(numbers, cvd)):
+            _mend(fields)
+        return Signal(
+            engine=E1,
+            ts_ms=now_ms,
+            direction=DIRECTIONS[direction],
+            label=FLOW_LABELS[label],
+            strength=strength,
+            warm=warm != 0,
+            conviction=conviction,
+            fields=fields,
+        )
 
+    def _read_tick(self, now_ms: int) -> Signal:
+        """E2-7."""
+        numbers = self._tick.read()
+        velocity, aggressors, streak, spike, has_spike, cascade, big, big_side, slope = numbers[:9]
+        direction, strength, warm = numbers[9:]
+        fields: Values = {
+            "velocity_ratio": velocity,
+            "aggressor_ratio": aggressors,
+            "streak": float(abs(streak)),
+            "streak_side": math.copysign(1.0, streak) if streak else 0.0,
+            "volume_spike": has_spike != 0,
+            "spike_ratio": spike,
+            "cascade_spike": cascade != 0,
+            "big_trade": big != 0,
+            "big_trade_side": TRADE_LABELS[big_side],
+            "delta_slope": slope,
+        }
+        if not math.isfinite(sum(numbers)):
+            _mend(fields)
+        return Signal(
+            engine=E2,
+            ts_ms=now_ms,
+            direction=DIRECTIONS[direction],
+            label=TICK_LABELS[direction],
+            strength=strength,
+            warm=warm != 0,
+            fields=fields,
+        )
 
-def _flow(now_ms: int, flow: Numbers, tape: Numbers) -> Signal:
-    """E1-9."""
-    return _compose(
-        Engine.ORDER_FLOW,
-        now_ms,
-        flow,
-        FLOW_LABELS[flow["label"]],
-        {
-            "imbalance": flow["imbalance"],
-            "imbalance_3": flow["imbalance_3"],
-            "imbalance_20": flow["imbalance_20"],
-            "imbalance_velocity": flow["velocity"],
-            "cvd": tape["cvd"],
-            "cvd_slope": flow["cvd_slope"],
-            "cvd_share": flow["cvd_share"],
-            "cvd_divergence": bool(flow["cvd_divergence"] != 0),
-            "cvd_divergence_side": float(flow["cvd_divergence"]),
-            "wall_near": bool(flow["wall_near"] != 0),
-            "wall_side": {1: "BID", -1: "ASK", 0: ""}[flow["wall_near"]],
-            "wall_level": flow["wall_level"],
-            "wall_absorbed": bool(flow["breakout"] != 0),
-            "wall_absorbed_side": float(flow["breakout"]),
-            "spoof_ratio": flow["spoof_ratio"],
-            "micro_price": flow["micro_price"],
-        },
-        flow["conviction"],
-    )
+    def _read_technical(self, now_ms: int) -> Signal:
+        """E3-9. `key_levels` are resistance_1..5 and support_1..5, nearest first, 0 where there are fewer."""
+        numbers = self._technical.read()
+        ema9, ema21, trend, context, rsi, rsi_zone, divergence, macd, macd_momentum, macd_growing = numbers[:10]
+        bb_upper, bb_middle, bb_lower, bb_zone, squeeze, vwap, vwap_side, vwap_pct, atr = numbers[10:19]
+        r1, r2, r3, r4, r5, s1, s2, s3, s4, s5, r_pct, s_pct, direction, strength, warm = numbers[19:]
+        fields: Values = {
+            "ema9": ema9,
+            "ema21": ema21,
+            "ema_trend": TREND_LABELS[trend],
+            "context": MOVE_LABELS[context],
+            "rsi": rsi,
+            "rsi_zone": RSI_LABELS[rsi_zone],
+            "rsi_divergence": divergence != 0,
+            "rsi_divergence_side": float(divergence),
+            "macd_histogram": macd,
+            "macd_momentum": MOVE_LABELS[macd_momentum],
+            "macd_accelerating": macd_growing != 0,
+            "bb_upper": bb_upper,
+            "bb_middle": bb_middle,
+            "bb_lower": bb_lower,
+            "bb_zone": BAND_LABELS[bb_zone],
+            "bb_squeeze": squeeze != 0,
+            "vwap": vwap,
+            "vwap_side": VWAP_LABELS[vwap_side],
+            "vwap_distance_pct": vwap_pct,
+            "atr": atr,
+            "nearest_resistance": r1,
+            "nearest_support": s1,
+            "resistance_distance_pct": r_pct,
+            "support_distance_pct": s_pct,
+            "resistance_1": r1,
+            "resistance_2": r2,
+            "resistance_3": r3,
+            "resistance_4": r4,
+            "resistance_5": r5,
+            "support_1": s1,
+            "support_2": s2,
+            "support_3": s3,
+            "support_4": s4,
+            "support_5": s5,
+        }
+        if not math.isfinite(sum(numbers)):
+            _mend(fields)
+        return Signal(
+            engine=E3,
+            ts_ms=now_ms,
+            direction=DIRECTIONS[direction],
+            label=SIDE_LABELS[direction],
+            strength=strength,
+            warm=warm != 0,
+            fields=fields,
+        )
 
-
-def _tick(now_ms: int, tick: Numbers) -> Signal:
-    """E2-7."""
-    return _compose(
-        Engine.TICK,
-        now_ms,
-        tick,
-        TICK_LABELS[tick["direction"]],
-        {
-            "velocity_ratio": tick["velocity_ratio"],
-            "aggressor_ratio": tick["aggressor_ratio"],
-            "streak": float(abs(tick["streak"])),
-            "streak_side": float(math.copysign(1.0, tick["streak"]) if tick["streak"] else 0.0),
-            "volume_spike": bool(tick["volume_spike"]),
-            "spike_ratio": tick["spike_ratio"],
-            "big_trade": bool(tick["big_trade"]),
-            "big_trade_side": TRADE_LABELS[tick["big_trade_side"]],
-            "delta_slope": tick["delta_slope"],
-        },
-    )
-
-
-def _technical(now_ms: int, tech: Numbers, resistances: list[float], supports: list[float]) -> Signal:
-    """E3-9. `key_levels` are resistance_1..5 and support_1..5, nearest first, 0 where there are fewer."""
-    fields: dict[str, float | str | bool] = {
-        "ema9": tech["ema9"],
-        "ema21": tech["ema21"],
-        "ema_trend": TREND_LABELS[tech["trend"]],
-        "context": MOVE_LABELS[tech["context"]],
-        "rsi": tech["rsi"],
-        "rsi_zone": RSI_LABELS[tech["rsi_zone"]],
-        "rsi_divergence": bool(tech["divergence"] != 0),
-        "rsi_divergence_side": float(tech["divergence"]),
-        "macd_histogram": tech["macd"],
-        "macd_momentum": MOVE_LABELS[tech["macd_momentum"]],
-        "macd_accelerating": bool(tech["macd_growing"]),
-        "bb_upper": tech["bb_upper"],
-        "bb_middle": tech["bb_middle"],
-        "bb_lower": tech["bb_lower"],
-        "bb_zone": BAND_LABELS[tech["bb_zone"]],
-        "bb_squeeze": bool(tech["squeeze"]),
-        "vwap": tech["vwap"],
-        "vwap_side": VWAP_LABELS[tech["vwap_side"]],
-        "vwap_distance_pct": tech["vwap_pct"],
-        "atr": tech["atr"],
-        "nearest_resistance": resistances[0],
-        "nearest_support": supports[0],
-    }
-    fields.update(zip(RESISTANCES, resistances, strict=True))
-    fields.update(zip(SUPPORTS, supports, strict=True))
-    return _compose(Engine.TECHNICAL, now_ms, tech, SIDE_LABELS[tech["direction"]], fields)
-
-
-def _sentiment(now_ms: int, said: Numbers, settings: SignalSettings) -> Signal:
-    """E4-7."""
-    limits = settings.sentiment
-    funding = said["funding"]
-    expensive = {1: "LONGS_EXPENSIVE", -1: "SHORTS_EXPENSIVE", 0: "NEUTRAL"}
-    ratio, top = said["ratio"], said["top"]
-    return _compose(
-        Engine.SENTIMENT,
-        now_ms,
-        said,
-        CROWD_LABELS[said["direction"]],
-        {
-            "oi_change_pct": said["oi_change_pct"],
-            "oi_interpretation": OI_LABELS[said["interpretation"]],
+    def _read_sentiment(self, now_ms: int) -> Signal:
+        """E4-7."""
+        numbers = self._sentiment.read()
+        oi_change, interpretation, ratio, ratio_ms, top, top_ms, funding, proximity = numbers[:8]
+        nearest, nearest_side, nearest_share, extreme, direction, strength, warm = numbers[8:]
+        limits = self.settings.sentiment
+        fields: Values = {
+            "oi_change_pct": oi_change,
+            "oi_interpretation": OI_LABELS[interpretation],
             "long_short_ratio": ratio / (1.0 - ratio) if 0.0 < ratio < 1.0 else 0.0,
             "long_share": ratio,
             "funding_rate": funding,
-            "funding_signal": expensive[(funding > limits.funding_high) - (funding < limits.funding_low)],
-            "liq_proximity": said["proximity"],
-            "nearest_liq_cluster": said["nearest"],
-            "liq_side": LIQ_LABELS[said["nearest_side"]],
+            "funding_signal": FUNDING_LABELS[(funding > limits.funding_high) - (funding < limits.funding_low)],
+            "liq_proximity": proximity,
+            "nearest_liq_cluster": nearest,
+            "liq_side": LIQ_LABELS[nearest_side],
+            "liq_share": nearest_share,
             "top_trader_long_pct": top * 100.0,
-            "top_trader_divergence": (top - ratio) * 100.0 if said["top_ms"] and said["ratio_ms"] else 0.0,
-            "extreme_level": said["extreme"],
+            "top_trader_divergence": (top - ratio) * 100.0 if top_ms and ratio_ms else 0.0,
+            "extreme_level": extreme,
+        }
+        if not math.isfinite(sum(numbers)):
+            _mend(fields)
+        return Signal(
+            engine=E4,
+            ts_ms=now_ms,
+            direction=DIRECTIONS[direction],
+            label=CROWD_LABELS[direction],
+            strength=strength,
+            warm=warm != 0,
+            fields=fields,
+        )
+
+
+def regime_signal(regime: Regime) -> Signal:
+    """E5 in the engines' common shape (E5-5)."""
+    weights, phase = regime.weights, _PHASE_NAMES[regime.phase]
+    return Signal(
+        engine=E5,
+        ts_ms=regime.ts_ms,
+        direction=Direction.NEUTRAL,
+        label=phase,
+        strength=0.0,
+        warm=regime.warm,
+        fields={
+            "tradeable": regime.tradeable,
+            "reason": regime.reason,
+            "phase": phase,
+            "vol_phase": _VOL_NAMES[regime.vol_phase],
+            "spread_ok": regime.spread_ok,
+            "current_spread": regime.current_spread,
+            "spread_ratio": regime.spread_ratio,
+            "spread_flagged": regime.spread_flagged,
+            "adx": regime.adx,
+            "atr_pct": regime.atr_pct,
+            "in_range": regime.in_range,
+            "risk_off": regime.risk_off,
+            "weight_e1": weights[E1],
+            "weight_e2": weights[E2],
+            "weight_e3": weights[E3],
+            "weight_e4": weights[E4],
+            "tp_multiplier": regime.tp_multiplier,
+            "sl_multiplier": regime.sl_multiplier,
+            "leverage_max": float(regime.leverage_max),
+            "size_multiplier": regime.size_multiplier,
+            "preferred_strategy": regime.preferred_strategy,
         },
     )
 
 
-def _regime(
-    now_ms: int, regime: Numbers, weights: list[float], limits: RegimeSettings, risk_off_size: float | None
-) -> Regime:
-    """E5-5 with the multipliers of the volatility phase."""
-    phase, vol = PHASES[regime["phase"]], VOL_PHASES[regime["vol"]]
-    leverage = limits.leverage_max
-    take, stop = 1.0, 1.0
-    if vol is VolPhase.LOW:
-        take, stop, leverage = limits.low_tp, limits.low_sl, leverage - limits.low_leverage_cut
-    elif vol is VolPhase.HIGH:
-        take, stop, leverage = limits.high_tp, limits.high_sl, leverage - limits.high_leverage_cut
-    size = 1.0 if risk_off_size is None else risk_off_size
-    if phase is Phase.CHOPPY:
-        size *= limits.choppy_size
-    warm = bool(regime["warm"])
-    extreme = vol is VolPhase.EXTREME and bool(limits.extreme_blocks)
-    mean = regime["spread_mean"]
-    return Regime(
-        ts_ms=now_ms,
-        warm=warm,
-        tradeable=warm and not extreme,
-        reason="warming" if not warm else "extreme volatility" if extreme else f"{phase.value} {vol.value}",
-        phase=phase,
-        vol_phase=vol,
-        spread_ok=bool(regime["spread_ok"]),
-        current_spread=regime["spread_pct"],
-        spread_ratio=regime["spread_pct"] / mean if mean > 0.0 else 0.0,
-        adx=regime["adx"],
-        atr_pct=regime["atr_pct"],
-        in_range=bool(regime["in_range"]),
-        risk_off=risk_off_size is not None,
-        weights=dict(zip(_VOTERS, weights, strict=True)),
-        tp_multiplier=min(1.5, max(0.8, take)),
-        sl_multiplier=min(1.3, max(0.8, stop)),
-        leverage_max=min(12, max(5, leverage)),
-        size_multiplier=min(1.0, max(0.5, size)),
-        preferred_strategy="NONE" if not warm or extreme else _PREFERRED[phase],
-    )
+def _mend(fields: Values) -> None:
+    """Rare: one of the numbers, or their sum, is not finite."""
+    for name, value in fields.items():
+        if value.__class__ is float and not math.isfinite(value):
+            fields[name] = 0.0
 
 
+_PHASE_NAMES = {phase: phase.value for phase in Phase}
+_VOL_NAMES = {vol: vol.value for vol in VolPhase}
 _PREFERRED = {Phase.TRENDING: "A", Phase.RANGING: "B", Phase.CHOPPY: "C", Phase.UNKNOWN: "NONE"}

@@ -30,7 +30,10 @@ VOL_PHASES = tuple(VolPhase)
 
 
 class Regime(Message, frozen=True, kw_only=True):
-    """Output of E5. `weights` is normalized to 1 over E1–E4; spread in percent of the bid."""
+    """Output of E5. `weights` is normalized to 1 over E1–E4; spread in percent of the bid.
+
+    `spread_ratio` is the spread over its mean of the last 100, `spread_flagged` says that it is more than twice that.
+    """
 
     ts_ms: int
     warm: bool
@@ -41,6 +44,7 @@ class Regime(Message, frozen=True, kw_only=True):
     spread_ok: bool
     current_spread: float
     spread_ratio: float
+    spread_flagged: bool = False
     adx: float
     atr_pct: float
     in_range: bool

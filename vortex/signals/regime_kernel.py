@@ -10,6 +10,9 @@ from vortex.signals.technical import ema9_slope
 UNKNOWN, TRENDING, RANGING, CHOPPY = range(4)
 LOW, NORMAL, HIGH, EXTREME = range(1, 5)
 SPREADS = 100
+"""Spreads of depth updates that the mean is taken of (E5-3)."""
+SLOPE_CANDLES = 5
+"""3m candles over which the EMA9 slope is measured (E3-2, E5-2)."""
 
 
 @compiled
@@ -30,8 +33,14 @@ def note_spread(state: Rec, params: Rec) -> None:
 @compiled
 def _read_spread(state: Rec, params: Rec) -> None:
     book = state.book
-    state.regime.spread_pct = (book.best_ask - book.best_bid) / book.best_bid * 100.0
+    state.regime.spread_pct = spread_of(book.best_bid, book.best_ask)
     state.regime.spread_ok = 1 if state.regime.spread_pct <= params.regime.spread_max_pct else 0
+
+
+@compiled
+def spread_of(bid: float, ask: float) -> float:
+    """(ask - bid)/bid in % of the freshest quotes; above 0.015 % nothing is entered (E5-3)."""
+    return (ask - bid) / bid * 100.0
 
 
 @compiled
@@ -62,7 +71,10 @@ def judge_regime(state: Rec, params: Rec, now_ms: int) -> None:
 
 @compiled
 def _judge_volatility(regime: Rec, three: Rec, p: Rec, px: float) -> None:
-    """ATR in percent of price against the percentiles of its last 24 h (E5-1)."""
+    """ATR(14) of 3m over the price, in %, against the 20th, 80th and 95th percentile of its last 24 h (E5-1).
+
+    Below the first LOW, below the second NORMAL, below the third HIGH, else EXTREME.
+    """
     if regime.seen != three.seen:
         regime.seen = three.seen
         history = latest(three.atr_pct_ring, three.seen, min(p.history_candles, CANDLES, three.bars - WILDER))
@@ -86,23 +98,44 @@ def _judge_volatility(regime: Rec, three: Rec, p: Rec, px: float) -> None:
 
 @compiled
 def _judge_phase(state: Rec, three: Rec, p: Rec, px: float) -> None:
-    """ADX above 25 with a clear slope trends; from 20 up it ranges; below it is choppy (E5-2)."""
+    """The first that holds: ADX above 25 with a clear slope trends; from 20 up, or inside its range, it ranges; else
+    it is choppy (E5-2)."""
     regime = state.regime
-    frame = state.frames[M3]
     regime.adx = three.adx
-    regime.slope_pct = ema9_slope(three, 5) / px * 100.0
-    high = 0.0
-    low = math.inf
-    for i in range(max(0, frame.n - p.range_candles), frame.n):
-        high = max(high, frame.high[i % CANDLES])
-        low = min(low, frame.low[i % CANDLES])
-    regime.in_range = 1 if low <= px <= high else 0
+    regime.slope_pct = ema9_slope(three, SLOPE_CANDLES) / px * 100.0
+    regime.in_range = 1 if _is_in_range(state.frames[M3], three.atr, p, px) else 0
     if three.adx > p.trending_adx and abs(regime.slope_pct) > p.clear_slope_pct:
         regime.phase = TRENDING
-    elif three.adx >= p.choppy_adx:
+    elif three.adx >= p.choppy_adx or regime.in_range != 0:
         regime.phase = RANGING
     else:
         regime.phase = CHOPPY
+
+
+@compiled
+def _is_in_range(frame: Rec, atr: float, p: Rec, px: float) -> bool:
+    """Whether there is a range and the price is inside it (E5-2).
+
+    The older half of the last `range_candles` closed 3m candles draws the range: its high and low, at most
+    `range_width_atr` ATR apart. Every close of the newer half, and the price now, lie in it or at most
+    `range_margin_atr` ATR beyond: the edges are where a return to the mean begins.
+    """
+    first = frame.n - p.range_candles
+    if first < 0 or atr <= 0.0:
+        return False
+    drawn = first + p.range_candles // 2
+    high = 0.0
+    low = math.inf
+    for i in range(first, drawn):
+        high = max(high, frame.high[i % CANDLES])
+        low = min(low, frame.low[i % CANDLES])
+    if high - low > p.range_width_atr * atr:
+        return False
+    margin = p.range_margin_atr * atr
+    for i in range(drawn, frame.n):
+        if not low - margin <= frame.close[i % CANDLES] <= high + margin:
+            return False
+    return bool(low - margin <= px <= high + margin)
 
 
 @compiled

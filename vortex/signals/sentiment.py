@@ -83,7 +83,10 @@ def judge_sentiment(state: Rec, params: Rec, now_ms: int) -> None:
 
 @compiled
 def _read_open_interest(said: Rec, p: Rec, now_ms: int, px: float) -> None:
-    """Change against the reading five minutes ago, or the oldest one kept, and what it means with the price (E4-1)."""
+    """Change in % against the reading 5 min ago, or the oldest one kept, and what it means with the price (E4-1).
+
+    Up and up REAL_BUYING, up and down SHORTS_STACKING, down and up SHORT_COVER, down and down LONG_LIQ; from 0.05 % on.
+    """
     said.oi_change_pct = 0.0
     said.interpretation = NONE
     if said.polls < 2:
@@ -105,7 +108,11 @@ def _read_open_interest(said: Rec, p: Rec, now_ms: int, px: float) -> None:
 
 @compiled
 def _map_liquidations(said: Rec, p: Rec, now_ms: int) -> None:
-    """Four tiers on either side of the average entry, pulled towards what was seen, plus the observed edge (E4-4)."""
+    """Prices at which 5x, 10x, 20x and 25x are liquidated, and the furthest liquidation seen in a minute (E4-4).
+
+    Longs at entry (1 - 0.95/leverage), shorts at entry (1 + 0.95/leverage), entry being the volume-weighted price of
+    the last rise of open interest; a tier within 0.5 % of an observed forced order moves halfway to it.
+    """
     for t in range(TIERS):
         width = MAINTENANCE / LEVERAGES[t]
         said.cluster_px[t] = said.average_entry * (1.0 - width)
@@ -136,6 +143,7 @@ def _find_nearest(said: Rec, p: Rec, px: float) -> None:
     """The nearest cluster that momentum is heading for, and how near it is (E4-5)."""
     said.nearest = 0.0
     said.nearest_side = 0
+    said.nearest_share = 0.0
     said.proximity = 0.0
     best = 1e300
     for c in range(10):
@@ -150,8 +158,22 @@ def _find_nearest(said: Rec, p: Rec, px: float) -> None:
             best = abs(ahead)
             said.nearest = cluster
             said.nearest_side = said.momentum
+            said.nearest_share = said.cluster_share[c]
     if said.nearest > 0.0:
-        said.proximity = max(0.0, 1.0 - best / p.proximity_range)
+        said.proximity = liq_proximity(best, p.proximity_range)
+
+
+@compiled
+def liq_proximity(distance: float, reach: float) -> float:
+    """max(0, 1 - distance/0.005), 0 to 1; the distance to the nearest cluster is a fraction of the price (E4-5)."""
+    return max(0.0, 1.0 - distance / reach)
+
+
+@compiled
+def top_vote(share: float, long_share: float, short_share: float) -> float:
+    """Up to 0.25 for LONG when top traders are more than 60 % long, for SHORT below 40 %, full ten points on (E4-6)."""
+    longs = ramp(share, long_share, long_share + 0.1)
+    return 0.25 * longs - 0.25 * ramp(1.0 - share, 1.0 - short_share, 1.1 - short_share)
 
 
 @compiled
@@ -172,8 +194,7 @@ def _vote(said: Rec, p: Rec, now_ms: int) -> None:
     elif said.interpretation == SHORTS_STACKING:
         vote -= 0.2
     if said.top_ms > 0 and now_ms - said.top_ms <= p.poll_max_age_ms:
-        vote += 0.25 * ramp(said.top, p.top_long_share, p.top_long_share + 0.1)
-        vote -= 0.25 * ramp(1.0 - said.top, 1.0 - p.top_short_share, 1.1 - p.top_short_share)
+        vote += top_vote(said.top, p.top_long_share, p.top_short_share)
     said.extreme = max(abs(crowd), abs(funding))
     if abs(vote) >= p.direction_floor:
         said.direction = 1 if vote > 0.0 else -1

@@ -12,6 +12,8 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[float, Meta(gt=0.0)]
 Percentile = Annotated[float, Meta(ge=0.0, le=100.0)]
 Leverage = Annotated[int, Meta(ge=1, le=125)]
+OfSymbol = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,20}=[0-9]*[1-9][0-9]*(\.[0-9]+)?$")]
+"""A symbol and its number, above zero: SOLUSDT=20000."""
 
 
 class OrderFlowSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +22,6 @@ class OrderFlowSettings(msgspec.Struct, frozen=True, kw_only=True):
     enter_imbalance: Positive = 0.30
     strong_velocity: Positive = 0.05
     velocity_readings: Annotated[int, Meta(ge=1, le=15)] = 5
-    divergence_ms: int = 60_000
     divergence_px_pct: float = 0.03
     divergence_share: Share = 0.10
     wall_factor: Positive = 5.0
@@ -37,7 +38,7 @@ class OrderFlowSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TickSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """E2."""
+    """E2. `big_trade_usdt_of` gives symbols a threshold of their own, as in SOLUSDT=20000 (E2-5)."""
 
     awake_ratio: Positive = 2.0
     very_awake_ratio: Positive = 3.0
@@ -48,11 +49,17 @@ class TickSettings(msgspec.Struct, frozen=True, kw_only=True):
     spike_ratio: Positive = 2.5
     extreme_spike_ratio: float = 4.0
     big_trade_usdt: Positive = 50_000.0
+    big_trade_usdt_of: tuple[OfSymbol, ...] = ()
     big_trade_hold_ms: Millis = 3_000
     direction_floor: float = 0.20
     warm_ms: Millis = 30_000
     warm_trades: int = 20
     silence_max_ms: Millis = 30_000
+
+    def big_trade_of(self, symbol: str) -> float:
+        """From which notional on, in USDT, a trade of this symbol is a big one."""
+        own = dict(entry.split("=") for entry in self.big_trade_usdt_of)
+        return float(own.get(symbol, self.big_trade_usdt))
 
 
 class TechnicalSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +96,6 @@ class SentimentSettings(msgspec.Struct, frozen=True, kw_only=True):
     top_long_share: Share = 0.60
     top_short_share: Share = 0.40
     proximity_range: Positive = 0.005
-    proximity_alarm: Share = 0.70
     cluster_behind: float = 0.0005
     forced_window_ms: Millis = 60_000
     forced_pull: Share = 0.5
@@ -108,7 +114,9 @@ class RegimeSettings(msgspec.Struct, frozen=True, kw_only=True):
     trending_adx: float = 25.0
     choppy_adx: float = 20.0
     clear_slope_pct: float = 0.005
-    range_candles: Candles = 20
+    range_candles: Annotated[int, Meta(ge=2, le=480)] = 20
+    range_width_atr: Positive = 4.0
+    range_margin_atr: Annotated[float, Meta(ge=0.0)] = 0.25
     spread_max_pct: float = 0.015
     spread_flag_ratio: float = 2.0
     low_tp: float = 0.8

@@ -25,10 +25,32 @@ from vortex.signals.strength import reversion_vote, trend_vote, unit
 def take_candles(state: Rec, params: Rec) -> None:
     """Bring the indicators of all intervals up to their last closed candle."""
     p = params.technical
+    minute = state.indicators[M1]
+    anew = minute.bars == 0 or state.frames[M1].revised != 0
     for k in range(4):
         moved = take_closed(state.indicators[k], state.frames[k], p.squeeze_percentile, p.squeeze_history)
         if moved and k == M1:
-            state.indicators[M1].divergence = _divergence(state.frames[M1], state.indicators[M1], p.divergence_candles)
+            if anew:
+                _complete_day(minute, state.frames[M1], state.frames[M3])
+            minute.divergence = _divergence(state.frames[M1], minute, p.divergence_candles)
+
+
+@compiled
+def _complete_day(minute: Rec, frame: Rec, three: Rec) -> None:
+    """Add to VWAP what was traded today before the oldest minute that is held, from the longer 3m candles (E3-6).
+
+    500 minutes are a third of a day, and VWAP begins at 00:00 UTC: after a warm-up, or when a revised candle makes the
+    sums begin anew, the morning would be missing.
+    """
+    first_ms = frame.open_ms[max(0, frame.n - CANDLES) % CANDLES]
+    if first_ms // DAY_MS != minute.vwap_day:
+        return
+    for i in range(max(0, three.n - CANDLES), three.n):
+        at = i % CANDLES
+        if three.open_ms[at] // DAY_MS == minute.vwap_day and three.open_ms[at] + three.interval_ms <= first_ms:
+            typical = (three.high[at] + three.low[at] + three.close[at]) / 3.0
+            minute.vwap_value += typical * three.volume[at]
+            minute.vwap_volume += three.volume[at]
 
 
 @compiled
@@ -70,7 +92,7 @@ def _read_running(tech: Rec, minute: Rec, frame: Rec, px: float, p: Rec) -> None
     last = frame.close[(frame.n - 1) % CANDLES]
     tech.ema9 = next_average(minute.ema9, close, 9) if running else minute.ema9
     tech.ema21 = next_average(minute.ema21, close, 21) if running else minute.ema21
-    distance_pct = (tech.ema9 - tech.ema21) / px * 100.0
+    distance_pct = trend_distance(tech.ema9, tech.ema21, px)
     tech.trend = 1 if distance_pct > p.trend_distance_pct else (-1 if distance_pct < -p.trend_distance_pct else 0)
     before = minute.histogram_before
     histogram = minute.histogram
@@ -80,9 +102,9 @@ def _read_running(tech: Rec, minute: Rec, frame: Rec, px: float, p: Rec) -> None
         gain = (minute.gain * (WILDER - 1) + max(change, 0.0)) / WILDER
         loss = (minute.loss * (WILDER - 1) + max(-change, 0.0)) / WILDER
         tech.rsi = strength_index(gain, loss)
-        macd = next_average(minute.ema12, close, 12) - next_average(minute.ema26, close, 26)
+        ema12, ema26 = next_average(minute.ema12, close, 12), next_average(minute.ema26, close, 26)
         before = histogram
-        histogram = macd - next_average(minute.signal, macd, 9)
+        histogram = macd_histogram(ema12, ema26, next_average(minute.signal, ema12 - ema26, 9))
     tech.rsi_zone = 1 if tech.rsi > p.rsi_high else (-1 if tech.rsi < p.rsi_low else 0)
     tech.divergence = minute.divergence
     tech.macd = histogram
@@ -99,8 +121,23 @@ def _read_running(tech: Rec, minute: Rec, frame: Rec, px: float, p: Rec) -> None
 
 
 @compiled
+def trend_distance(fast: float, slow: float, px: float) -> float:
+    """(EMA9 - EMA21)/price in % on 1m closes, the running one included; a trend beyond 0.02 % (E3-1)."""
+    return (fast - slow) / px * 100.0
+
+
+@compiled
+def macd_histogram(ema12: float, ema26: float, signal: float) -> float:
+    """EMA12 - EMA26 less its EMA9, quote units, on 1m closes; its sign is momentum, its growth acceleration (E3-4)."""
+    return (ema12 - ema26) - signal
+
+
+@compiled
 def _read_vwap(tech: Rec, minute: Rec, frame: Rec, px: float, running: bool) -> None:
-    """VWAP of the day with the running candle in it; the price itself until something has traded (E3-6)."""
+    """Sum of (high + low + close)/3 times volume over volume, 1m candles since 00:00 UTC, the running one in it (E3-6).
+
+    Quote units; the price itself until something has traded. The distance is % of VWAP.
+    """
     value = minute.vwap_value
     volume = minute.vwap_volume
     if running:
@@ -116,7 +153,7 @@ def _read_vwap(tech: Rec, minute: Rec, frame: Rec, px: float, running: bool) -> 
 
 @compiled
 def _read_context(tech: Rec, three: Rec, p: Rec) -> None:
-    """Sign of the 3m EMA9 slope over five periods (E3-2)."""
+    """Sign of the slope of the 3m EMA9 over five closed candles: +1, 0, -1 (E3-2)."""
     tech.context = 0
     if three.bars < 9 + p.context_periods:
         return
@@ -136,7 +173,7 @@ def _vote(tech: Rec, minute: Rec, px: float, p: Rec) -> None:
     """Trend and reversion in one number: the more extreme the stretch, the more reversion counts."""
     fresh = minute.crossed if minute.crossed != 0 and minute.bars - minute.crossed_at < p.cross_candles else 0
     trend = trend_vote(
-        (tech.ema9 - tech.ema21) / px * 100.0,
+        trend_distance(tech.ema9, tech.ema21, px),
         p.trend_distance_pct,
         fresh,
         tech.macd_momentum,
@@ -194,7 +231,10 @@ def _divergence(frame: Rec, minute: Rec, candles: int) -> int:
 
 @compiled
 def _read_levels(tech: Rec, five: Rec, px: float, candles: int) -> None:
-    """The five nearest swing highs above and swing lows below the price; 0 where there are fewer."""
+    """The five nearest swing highs above and swing lows below the price, and how far the nearest are in % (E3-8).
+
+    0 where there are fewer.
+    """
     if tech.swings_seen != five.n or five.n == 0:
         _find_swings(tech, five, candles)
     for k in range(LEVELS_KEPT):
@@ -202,6 +242,8 @@ def _read_levels(tech: Rec, five: Rec, px: float, candles: int) -> None:
         tech.resistance[k] = _next_above(tech.highs, tech.high_count, floor) if floor > 0.0 else 0.0
         ceiling = px if k == 0 else tech.support[k - 1]
         tech.support[k] = _next_below(tech.lows, tech.low_count, ceiling) if ceiling > 0.0 else 0.0
+    tech.resistance_pct = (tech.resistance[0] - px) / px * 100.0 if tech.resistance[0] > 0.0 else 0.0
+    tech.support_pct = (px - tech.support[0]) / px * 100.0 if tech.support[0] > 0.0 else 0.0
 
 
 @compiled

@@ -12,6 +12,11 @@ from vortex.strategy.momentum_ride import momentum_failures
 from vortex.strategy.settings import DecisionSettings
 
 VOTERS = (Engine.ORDER_FLOW, Engine.TICK, Engine.TECHNICAL, Engine.SENTIMENT)
+_FLOW, _TICK, _TECHNICAL, _SENTIMENT = VOTERS
+_NAMES = {engine: engine.name for engine in VOTERS}
+_ACTIONS = {Direction.LONG: Action.LONG, Direction.SHORT: Action.SHORT}
+_SIDES = {Direction.LONG: "LONG", Direction.SHORT: "SHORT"}
+_NO_TRADE = Action.NO_TRADE
 LIQUIDATIONS = ("LONG_LIQ", "SHORT_COVER")
 """Open interest falling with the price moving against those who leave: longs, or shorts (S1-3)."""
 
@@ -37,7 +42,7 @@ def decide(
         return Decision(
             symbol=board.instrument.symbol,
             ts_ms=now_ms,
-            action=Action.NO_TRADE,
+            action=_NO_TRADE,
             strategy=None,
             confidence=0.0,
             final_score=score,
@@ -50,14 +55,14 @@ def decide(
     evidence = Evidence(
         signals={signal.engine: signal for signal in signals}, regime=regime, px=board.last_px, side=side
     )
-    agree = sum(evidence.agrees(engine) for engine in VOTERS)
+    agree = sum([evidence.agrees(engine) for engine in VOTERS])
     failed = _checklist(board, evidence, context, settings, agree)
     strategy, clarity = best_strategy(evidence, settings)
     if clarity < settings.strategy_min:
         failed += ("strategy",)
     else:
         failed += strategy_failures(strategy, evidence, settings)
-    action = Action(side.name) if not failed else Action.NO_TRADE
+    action = _ACTIONS[side] if not failed else _NO_TRADE
     return Decision(
         symbol=board.instrument.symbol,
         ts_ms=now_ms,
@@ -73,7 +78,7 @@ def decide(
 
 
 def confidence(score: float, agree: int, clarity: float) -> float:
-    """S1-4, 0 to 100."""
+    """|score| (1 + 0.1 (agree - 3)) best strategy score 100, clamped to 0 … 100 (S1-4)."""
     return min(100.0, max(0.0, abs(score) * (1.0 + 0.1 * (agree - 3)) * clarity * 100.0))
 
 
@@ -94,33 +99,33 @@ def _checklist(
         "score_stable": stable,
         "feed_warm": context.feed_warm,
     }
-    return tuple(name for name, holds in items.items() if not holds)
+    return tuple([name for name, holds in items.items() if not holds])
 
 
 def strategy_scores(evidence: Evidence, settings: DecisionSettings) -> dict[Strategy, float]:
     """The three sums of S1-3, added up in tenths so that 0.4 is 0.4."""
-    phase = evidence.regime.phase
-    tick, tech, flow, said = Engine.TICK, Engine.TECHNICAL, Engine.ORDER_FLOW, Engine.SENTIMENT
-    rsi = evidence.number(tech, "rsi")
-    extreme_rsi = evidence.signals[tech].warm and not settings.rsi_low <= rsi <= settings.rsi_high
+    phase, signals = evidence.regime.phase, evidence.signals
+    tick, said = evidence.numbers(_TICK), evidence.numbers(_SENTIMENT)
+    rsi = evidence.numbers(_TECHNICAL)["rsi"]
+    extreme_rsi = signals[_TECHNICAL].warm and not settings.rsi_low <= rsi <= settings.rsi_high
     ride = (
-        4 * (evidence.number(tick, "velocity_ratio") > settings.velocity_ratio)
-        + 3 * (evidence.number(tick, "streak") >= settings.streak)
-        + 2 * (evidence.signals[flow].strength > settings.flow_strength)
+        4 * (tick["velocity_ratio"] > settings.velocity_ratio)
+        + 3 * (tick["streak"] >= settings.streak)
+        + 2 * (signals[_FLOW].strength > settings.flow_strength)
         + 1 * (phase is Phase.TRENDING)
         - 3 * (phase is Phase.RANGING)
     )
     reversion = (
         4 * extreme_rsi
-        + 3 * (evidence.text(tech, "bb_zone") != "MIDDLE")
-        + 2 * (abs(evidence.number(flow, "imbalance")) > settings.imbalance)
+        + 3 * (evidence.texts(_TECHNICAL)["bb_zone"] != "MIDDLE")
+        + 2 * (abs(evidence.numbers(_FLOW)["imbalance"]) > settings.imbalance)
         + 1 * (phase is Phase.RANGING)
         - 3 * (phase is Phase.TRENDING)
     )
     cascade = (
-        5 * (evidence.number(said, "liq_proximity") > settings.proximity)
-        + 3 * (evidence.number(tick, "spike_ratio") > settings.spike_ratio)
-        + 2 * (evidence.text(said, "oi_interpretation") in LIQUIDATIONS)
+        5 * (said["liq_proximity"] > settings.proximity)
+        + 3 * (tick["spike_ratio"] > settings.spike_ratio)
+        + 2 * (evidence.texts(_SENTIMENT)["oi_interpretation"] in LIQUIDATIONS)
     )
     return {
         Strategy.MOMENTUM_RIDE: ride / 10,
@@ -150,9 +155,11 @@ def strategy_failures(strategy: Strategy, evidence: Evidence, settings: Decision
 def _reason(evidence: Evidence, strategy: Strategy, failed: tuple[str, ...]) -> str:
     """One line for a person."""
     voices = " + ".join(
-        f"{engine.name} {evidence.signals[engine].label} {evidence.signals[engine].strength:.2f}"
-        for engine in VOTERS
-        if evidence.agrees(engine)
+        [
+            f"{name} {signal.label} {signal.strength:.2f}"
+            for engine, name in _NAMES.items()
+            if (signal := evidence.signals[engine]).direction is evidence.side
+        ]
     )
-    summary = f"{evidence.side.name} {strategy.value}: {voices or 'no engine'} in {evidence.regime.reason}"
+    summary = f"{_SIDES[evidence.side]} {strategy}: {voices or 'no engine'} in {evidence.regime.reason}"
     return f"{summary}; not because of {', '.join(failed)}" if failed else summary

@@ -1,5 +1,7 @@
 """What a strategy looks at: the five engines at one instant, with typed access to their fields."""
 
+from typing import Any
+
 import msgspec
 
 from vortex.domain.signals import Direction, Engine, Signal
@@ -14,19 +16,17 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     px: float
     side: Direction
 
-    def number(self, engine: Engine, name: str) -> float:
-        """A numeric field of an engine."""
-        value = self.signals[engine].fields[name]
-        assert not isinstance(value, str), f"{engine}.{name} is text"
-        return float(value)
+    def numbers(self, engine: Engine) -> dict[str, float]:
+        """The numeric fields of an engine; true and false are numbers too."""
+        fields: Any = self.signals[engine].fields
+        numbers: dict[str, float] = fields
+        return numbers
 
-    def text(self, engine: Engine, name: str) -> str:
-        """A textual field of an engine."""
-        return str(self.signals[engine].fields[name])
-
-    def sided(self, engine: Engine, name: str) -> float:
-        """A signed field seen from the side under consideration: positive means in favor."""
-        return self.number(engine, name) * self.side
+    def texts(self, engine: Engine) -> dict[str, str]:
+        """The textual fields of an engine."""
+        fields: Any = self.signals[engine].fields
+        texts: dict[str, str] = fields
+        return texts
 
     def agrees(self, engine: Engine) -> bool:
         """Whether an engine points the same way."""

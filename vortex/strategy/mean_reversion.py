@@ -9,8 +9,8 @@ from vortex.strategy.settings import ReversionSettings
 def reversion_failures(evidence: Evidence, settings: ReversionSettings) -> tuple[str, ...]:
     """Names of the triggers, confirmations and filters that do not hold; empty when B may be taken."""
     long = evidence.side is Direction.LONG
-    rsi = evidence.number(Engine.TECHNICAL, "rsi")
-    zone = evidence.text(Engine.TECHNICAL, "bb_zone")
+    rsi = evidence.numbers(Engine.TECHNICAL)["rsi"]
+    zone = evidence.texts(Engine.TECHNICAL)["bb_zone"]
     checks = {
         "B.trigger.rsi": rsi < settings.rsi_low if long else rsi > settings.rsi_high,
         "B.trigger.band": zone == ("LOWER" if long else "UPPER") or not settings.need_band,
@@ -18,7 +18,7 @@ def reversion_failures(evidence: Evidence, settings: ReversionSettings) -> tuple
         "B.filter.ranging": evidence.regime.phase is Phase.RANGING or not settings.need_ranging,
         "B.filter.extreme": evidence.regime.vol_phase is not VolPhase.EXTREME or settings.allow_extreme,
     }
-    return tuple(name for name, holds in checks.items() if not holds)
+    return tuple([name for name, holds in checks.items() if not holds])
 
 
 def confirmations(evidence: Evidence, settings: ReversionSettings) -> tuple[bool, bool, bool]:
@@ -27,8 +27,9 @@ def confirmations(evidence: Evidence, settings: ReversionSettings) -> tuple[bool
     The pressing side is the side that presses the price back: a book against the trade would fail the checklist's
     "order flow not opposite" and could never confirm anything.
     """
+    flow, side = evidence.numbers(Engine.ORDER_FLOW), evidence.side
     return (
-        evidence.sided(Engine.ORDER_FLOW, "imbalance") > settings.imbalance,
-        evidence.sided(Engine.ORDER_FLOW, "cvd_divergence_side") > 0.0,
-        evidence.sided(Engine.TECHNICAL, "rsi_divergence_side") > 0.0,
+        flow["imbalance"] * side > settings.imbalance,
+        flow["cvd_divergence_side"] * side > 0.0,
+        evidence.numbers(Engine.TECHNICAL)["rsi_divergence_side"] * side > 0.0,
     )
