@@ -12,9 +12,10 @@ from actors.operator import Answers, decode_command
 from actors.publisher import Publisher
 from actors.role import PeerInfo, RoleContext
 from actors.timers import Timers
+from actors.times import OrderTimes
 from actors.wire import Wire, WireEffect
 from vortex import bootstrap
-from vortex.domain.commands import BreakerCommand, Flatten, OperatorCommand, Reconcile, SymbolCommand
+from vortex.domain.commands import BreakerCommand, EnterTrade, Flatten, OperatorCommand, Reconcile, SymbolCommand
 from vortex.domain.effects import (
     Alert,
     Answer,
@@ -23,6 +24,7 @@ from vortex.domain.effects import (
     Commit,
     Effect,
     Exit,
+    SendOrder,
     SetTimer,
     TellBreaker,
     TellSymbol,
@@ -74,6 +76,7 @@ class ExecutorRole:
         self._wire: Wire | None = None
         self._writer: JournalWriter | None = None
         self._failure: Exception | None = None
+        self._times = OrderTimes(ctx.clock)
 
     @property
     def state(self) -> str:
@@ -83,7 +86,9 @@ class ExecutorRole:
     async def run(self) -> None:
         """Open the adapters, recover, serve until stopped; raise what breaks the contract."""
         self._over = asyncio.get_running_loop().create_future()
-        parts = await bootstrap.open_execution(self._settings, self._ctx.clock, self._ctx.rng, on_event=self._handle)
+        parts = await bootstrap.open_execution(
+            self._settings, self._ctx.clock, self._ctx.rng, on_event=self._handle, on_written=self._times.written
+        )
         try:
             snapshot = await parts.journal.load(self._settings.symbols)
             self._wire = Wire(parts.venue, self._handle)
@@ -136,7 +141,11 @@ class ExecutorRole:
             return
         body = envelope.body
         if envelope.sender.startswith("symbol:") and isinstance(body, SymbolCommand):
-            self._perform(self._engine.from_symbol(envelope.sender.partition(":")[2], envelope.epoch, body))
+            arrived_ns = self._times.arrived()
+            effects = self._engine.from_symbol(envelope.sender.partition(":")[2], envelope.epoch, body)
+            if isinstance(body, EnterTrade):
+                self._times.gated(body, arrived_ns, near=self._is_near(envelope.sender))
+            self._perform(effects)
         elif isinstance(body, OperatorCommand):
             self._perform(self._engine.from_operator(body))
         else:
@@ -175,10 +184,15 @@ class ExecutorRole:
         self._permit.alone = alone
 
     def view(self) -> dict[str, Any]:
-        """The engine's view."""
-        return self._engine.view() if self._engine is not None else {}
+        """The engine's view, with the stages of entries."""
+        return {} if self._engine is None else {**self._engine.view(), "timings": self._times.view()}
 
     # ---- inside
+
+    def _is_near(self, role: str) -> bool:
+        """Whether a role lives on this node, so that its monotonic stamps are ours."""
+        peer = self._peers.get(role)
+        return peer is not None and peer.node == self._ctx.node
 
     async def _request(self, command: Reconcile | Flatten) -> str:
         assert self._engine is not None
@@ -234,6 +248,8 @@ class ExecutorRole:
             case Exit(reason=reason):
                 self._fail(Fenced(reason))
             case _ if isinstance(effect, WireEffect):
+                if isinstance(effect, SendOrder):
+                    self._times.sending(effect.spec)
                 self._wire.perform(effect)
             case _:
                 raise LocalViolation(f"the executor cannot carry out {type(effect).__name__}")

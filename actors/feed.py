@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from actors.times import MarketTimes
 from vortex import bootstrap
 from vortex.adapters.binance.endpoints import Route
 from vortex.adapters.binance.streams import MarketListener
@@ -14,7 +15,8 @@ from vortex.kernel.clock import MS, Clock
 from vortex.kernel.errors import VortexError
 from vortex.kernel.rng import Rng
 from vortex.market import feed as events
-from vortex.market.feed import FeedLink, FeedSettings
+from vortex.market.feed import FeedLink
+from vortex.market.polls import next_poll_ms
 from vortex.market.sequence import SequenceWatch, Verdict
 from vortex.signals.board import SignalBoard
 
@@ -24,10 +26,7 @@ CANDLES = 500
 TRADES = 2_000
 POLLS_BACK = 13
 """Readings of open interest and ratios fetched at a start: an hour of 5-minute periods and the present one."""
-REFERENCE = ("BTCUSDT", "ETHUSDT")
-REFERENCE_S = 300.0
 REPAIR_RETRY_S = 1.0
-JITTER = 0.1
 
 PollReader = Callable[[], Coroutine[Any, Any, Sequence[MarketMessage]]]
 
@@ -47,6 +46,7 @@ class Feed:
         rng: Rng,
         on_message: Callable[[MarketMessage], None],
         on_trusted: Callable[[bool], None],
+        times: MarketTimes,
     ) -> None:
         self._symbol = symbol
         self._reader = market.reader
@@ -55,7 +55,13 @@ class Feed:
         self._rng = rng
         self._deliver = on_message
         self._on_trusted = on_trusted
-        self._link = FeedLink(FeedSettings(), rng.fork("link"))
+        self._times = times
+        self._link = FeedLink(market.settings.feed, rng.fork("link"))
+        self._polling = market.settings.polls
+        self._budget = market.budget
+        correlation = board.settings.correlation
+        self._references = tuple(name for name in (correlation.first, correlation.second) if name != symbol)
+        self.polls_skipped = 0
         self._up: set[Route] = set()
         self._heard = False
         self._watch = SequenceWatch()
@@ -72,8 +78,8 @@ class Feed:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.streams.run(), name="streams")
             group.create_task(self._repairs(), name="repairs")
-            for name, period_s, read in self._polls():
-                group.create_task(self._poll(period_s, read), name=name)
+            for name, period_ms, read in self._polls():
+                group.create_task(self._poll(period_ms, read), name=name)
 
     def tick(self) -> None:
         """Once per cycle: tell the link what was heard, and that time passes."""
@@ -82,10 +88,6 @@ class Feed:
             self._heard = False
             self._carry_out(self._link.handle(events.Seen(now)))
         self._carry_out(self._link.handle(events.Ticked(now)))
-
-    def repair(self) -> None:
-        """Somebody noticed a gap: do not trust the market until it is mended."""
-        self._carry_out(self._link.handle(events.GapSeen(self._now_ms, self._board.last_agg_id)))
 
     @property
     def state(self) -> str:
@@ -100,14 +102,17 @@ class Feed:
 
     def _on_message(self, message: MarketMessage) -> None:
         """E0-8: what is repeated or from the future changes nothing; a hole in the tape is mended first."""
+        self._times.heard(message.recv_ns)
         self._heard = True
         finding = self._watch.check(message, self._clock.unix() // MS)
         if not finding.usable:
+            self._times.dropped()
             return
         if finding.verdict is Verdict.GAP and isinstance(message, Trade):
             self.reason = f"trades {finding.missing_from} to {finding.missing_to} are missing"
             self._carry_out(self._link.handle(events.GapSeen(self._now_ms, finding.missing_from)))
         self._deliver(message)
+        self._times.handled(message)
 
     def faults(self) -> dict[str, int]:
         """What the sequence checks found, by kind of message and verdict."""
@@ -170,9 +175,8 @@ class Feed:
         candles: list[Candle] = []
         for interval in Interval:
             candles += await reader.candles(symbol, interval, CANDLES)
-        for other in REFERENCE:
-            if other != symbol:
-                candles += await reader.candles(other, Interval.M1, CANDLES)
+        for other in self._references:
+            candles += await reader.candles(other, Interval.M1, CANDLES)
         polls: list[MarketMessage] = []
         polls += await reader.open_interest_history(symbol, POLLS_BACK)
         polls += await reader.account_ratios(symbol, top_traders=False, limit=POLLS_BACK)
@@ -181,7 +185,7 @@ class Feed:
         trades = await reader.agg_trades(symbol, None, TRADES)
         return candles, trades, polls
 
-    def _polls(self) -> list[tuple[str, float, PollReader]]:
+    def _polls(self) -> list[tuple[str, int, PollReader]]:
         """E0-3, and the reference candles of E5-4, which never cross Ray: each symbol asks for its own copy."""
         reader, symbol = self._reader, self._symbol
 
@@ -190,22 +194,25 @@ class Feed:
 
         async def reference() -> Sequence[MarketMessage]:
             rows: list[MarketMessage] = []
-            for other in REFERENCE:
-                if other != symbol:
-                    rows += await reader.candles(other, Interval.M1, CANDLES // 10)
+            for other in self._references:
+                rows += await reader.candles(other, Interval.M1, CANDLES // 10)
             return rows
 
+        every = self._polling
         return [
-            ("open-interest", 15.0, lambda: one(reader.open_interest(symbol))),
-            ("global-ratio", 30.0, lambda: reader.account_ratios(symbol, top_traders=False)),
-            ("top-ratio", 30.0, lambda: reader.account_ratios(symbol, top_traders=True)),
-            ("funding", 60.0, lambda: one(reader.premium(symbol))),
-            ("reference", REFERENCE_S, reference),
+            ("open-interest", every.open_interest_ms, lambda: one(reader.open_interest(symbol))),
+            ("global-ratio", every.global_ratio_ms, lambda: reader.account_ratios(symbol, top_traders=False)),
+            ("top-ratio", every.top_ratio_ms, lambda: reader.account_ratios(symbol, top_traders=True)),
+            ("funding", every.funding_ms, lambda: one(reader.premium(symbol))),
+            ("reference", every.reference_ms, reference),
         ]
 
-    async def _poll(self, period_s: float, read: PollReader) -> None:
+    async def _poll(self, period_ms: int, read: PollReader) -> None:
         while True:
-            await asyncio.sleep(period_s * self._rng.uniform(1 - JITTER, 1 + JITTER))
+            await asyncio.sleep(next_poll_ms(period_ms, self._polling.jitter, self._rng) / 1_000)
+            if not self._budget.allows(self._clock.mono()):
+                self.polls_skipped += 1
+                continue
             try:
                 for message in await read():
                     self._deliver(message)

@@ -13,7 +13,7 @@ WAITING_MAX = 4_096
 
 
 class JournalWriter:
-    """One writer: a later commit never overtakes an earlier one."""
+    """One writer: a later commit never overtakes an earlier one, and so fails unwritten when that one fails."""
 
     def __init__(self, journal: JournalPort, epoch: int, answer: Callable[[VenueOutcome], None]) -> None:
         self._journal = journal
@@ -34,11 +34,21 @@ class JournalWriter:
             except Fenced as err:
                 self._answer(CommitFailed(batch=commit.batch, fenced=True, reason=str(err)))
             except JournalUnavailable as err:
+                behind = self._take_all()  # before the engine hears of it and asks for more
                 self._answer(CommitFailed(batch=commit.batch, fenced=False, reason=str(err)))
+                for later in behind:
+                    self._answer(CommitFailed(batch=later.batch, fenced=False, reason="behind a commit that failed"))
             else:
                 self._answer(Committed(batch=commit.batch))
             finally:
                 self._waiting.task_done()
+
+    def _take_all(self) -> list[Commit]:
+        taken = []
+        while not self._waiting.empty():
+            taken.append(self._waiting.get_nowait())
+            self._waiting.task_done()
+        return taken
 
     async def drain(self, limit_s: float) -> None:
         """Wait until everything queued is written, at most so long."""

@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import sys
 from pathlib import Path
 
 from setproctitle import setproctitle
@@ -44,8 +45,12 @@ def become_subreaper() -> None:
 
 
 def set_title(title: str) -> None:
-    """What `ps` shows, for example vortex:symbol:BTCUSDT#7."""
-    setproctitle(title)
+    """What `ps` shows, for example vortex:symbol:BTCUSDT#7.
+
+    In a Ray worker the title's memory belongs to Ray's own writer; any other finds no place and does nothing.
+    """
+    raylet = sys.modules.get("ray._raylet")
+    getattr(raylet, "setproctitle", setproctitle)(title)
 
 
 def started_ticks(pid: int) -> int:

@@ -9,8 +9,7 @@ import structlog
 from actors.role import RoleContext
 from vortex import bootstrap
 from vortex.adapters.mirror import RedisMirror
-from vortex.domain.effects import Alert, Audit
-from vortex.domain.signals import Decision
+from vortex.domain.effects import Alert, Audit, DecisionMade
 from vortex.kernel.clock import MS
 from vortex.settings import Settings
 
@@ -31,7 +30,7 @@ class Publisher:
         self._view = view
         self._flush = flush
 
-    def tell(self, fact: Audit | Alert | Decision) -> None:
+    def tell(self, fact: Audit | Alert | DecisionMade) -> None:
         """One fact for the records; an alert is logged as well, since a person should see it now."""
         if isinstance(fact, Alert):
             log.warning("alert.raised", role=self._ctx.role, level=fact.level, text=fact.text)

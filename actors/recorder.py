@@ -15,9 +15,8 @@ from actors.role import PeerInfo, RoleContext
 from vortex import bootstrap
 from vortex.adapters.mirror import RedisMirror
 from vortex.adapters.postgres.audit_store import AuditEntry
-from vortex.domain.effects import Alert, Audit
+from vortex.domain.effects import Alert, Audit, DecisionMade
 from vortex.domain.envelope import Envelope
-from vortex.domain.signals import Decision
 from vortex.kernel.clock import MS
 from vortex.kernel.errors import JournalUnavailable, Refused
 
@@ -27,7 +26,8 @@ FLUSH_S = 0.25
 RECENT_MAX = 12
 KPIS_S = 5.0
 DAY_MS = 86_400_000
-HIDDEN = frozenset({"signals", "level", "symbol", "confidence", "engines_agree"})
+FORGET_EVERY_MS = 3_600_000
+HIDDEN = frozenset({"level", "symbol", "decided_ms"})
 TOLD = frozenset({"alert", "trade.closed", "decision.made", "reconcile.difference", "executor.serving"})
 """Kinds that a person at the screen wants to see go by."""
 RETRY_S = 1.0
@@ -40,7 +40,7 @@ class RecorderRole:
         self._ctx = ctx
         self._settings = bootstrap.load_settings(ctx.settings_json)
         bootstrap.start_logs(self._settings, ctx.role, ctx.epoch)
-        self._waiting: asyncio.Queue[AuditEntry | Decision] = asyncio.Queue(maxsize=WAITING_MAX)
+        self._waiting: asyncio.Queue[AuditEntry | DecisionMade] = asyncio.Queue(maxsize=WAITING_MAX)
         self._publisher = Publisher(ctx, self._settings, self.view, self._mirror_session)
         self._counts: Counter[str] = Counter()
         self._over: asyncio.Future[None] | None = None
@@ -48,6 +48,7 @@ class RecorderRole:
         self._recent: deque[str] = deque(maxlen=RECENT_MAX)
         self._kpis: dict[str, Any] = {}
         self._session: dict[str, str | int] = {}
+        self._forgot_ms = 0
 
     @property
     def state(self) -> str:
@@ -81,16 +82,15 @@ class RecorderRole:
     def receive(self, envelope: Envelope) -> None:
         """Any role's facts."""
         body = envelope.body
-        if not isinstance(body, Audit | Alert | Decision):
+        if not isinstance(body, Audit | Alert | DecisionMade):
             self._counts["refused"] += 1
             return
-        if self._waiting.full():
-            self._waiting.get_nowait()
-            self._counts["dropped"] += 1
-        fact = body if isinstance(body, Decision) else entry(body, envelope, self._now_ms())
-        if isinstance(fact, AuditEntry) and fact.kind in TOLD:
+        fact = entry(body, envelope, self._now_ms())
+        if fact.kind in TOLD:
             self._recent.append(told(fact))
-        self._waiting.put_nowait(fact)
+        self._keep(fact)
+        if isinstance(body, DecisionMade):
+            self._keep(body)
 
     async def ask(self, body: bytes) -> str:
         """Nothing to command here."""
@@ -108,6 +108,12 @@ class RecorderRole:
 
     # ---- inside
 
+    def _keep(self, fact: AuditEntry | DecisionMade) -> None:
+        if self._waiting.full():
+            self._waiting.get_nowait()
+            self._counts["dropped"] += 1
+        self._waiting.put_nowait(fact)
+
     def _mirror_session(self, mirror: RedisMirror) -> None:
         """The `session` hash of D-1, as today's finished trades add up."""
         mirror.put_session(self._session)
@@ -121,10 +127,13 @@ class RecorderRole:
             await self._flush(memory)
 
     async def _look_back(self, memory: bootstrap.Memory) -> None:
-        """Today's KPIs for the screens (section 9); the database's absence only makes them old."""
+        """Today's KPIs for the screens (section 9); the database's absence only makes them old. Forget what is old."""
         while True:
             now_ms = self._now_ms()
             with contextlib.suppress(JournalUnavailable):
+                if now_ms - self._forgot_ms > FORGET_EVERY_MS:
+                    await memory.forget(now_ms - self._settings.storage.decisions_days * DAY_MS)
+                    self._forgot_ms = now_ms
                 self._kpis = msgspec.to_builtins(await memory.kpis(now_ms - now_ms % DAY_MS))
                 self._session = await memory.session(now_ms - now_ms % DAY_MS)
             await asyncio.sleep(KPIS_S)
@@ -135,7 +144,7 @@ class RecorderRole:
             try:
                 await memory.write(
                     [fact for fact in batch if isinstance(fact, AuditEntry)],
-                    [fact for fact in batch if isinstance(fact, Decision)],
+                    [fact for fact in batch if isinstance(fact, DecisionMade)],
                 )
             except JournalUnavailable:
                 self._counts["dropped"] += len(batch)
@@ -145,14 +154,32 @@ class RecorderRole:
             self._ctx.slot.progressed(len(batch))
 
 
-def entry(fact: Audit | Alert, envelope: Envelope, now_ms: int) -> AuditEntry:
-    """An audit or alert as the log keeps it: who said it, under which epoch, and when it reached us."""
+def entry(fact: Audit | Alert | DecisionMade, envelope: Envelope, now_ms: int) -> AuditEntry:
+    """A fact as the log keeps it: who said it, under which epoch, and when it reached us."""
     cause: dict[str, Any] = {"cause": envelope.cause} if envelope.cause else {}
-    if isinstance(fact, Alert):
-        kind, detail = "alert", {**cause, "level": fact.level, "text": fact.text}
-    else:
-        kind, detail = fact.kind, {**cause, **fact.detail}
+    match fact:
+        case Alert(level=level, text=text):
+            kind, detail = "alert", {**cause, "level": level, "text": text}
+        case DecisionMade():
+            kind, detail = "decision.made", {**cause, **reference(fact)}
+        case _:
+            kind, detail = fact.kind, {**cause, **fact.detail}
     return AuditEntry(ts_ms=now_ms, kind=kind, who=envelope.sender, epoch=envelope.epoch, detail=detail)
+
+
+def reference(made: DecisionMade) -> dict[str, Any]:
+    """A decision in a few words; (symbol, decided_ms) finds its row of `decisions`, which has the inputs."""
+    decision = made.decision
+    return {
+        "symbol": decision.symbol,
+        "decided_ms": decision.ts_ms,
+        "action": decision.action.value,
+        "strategy": decision.strategy.value if decision.strategy is not None else None,
+        "final_score": decision.final_score,
+        "reason": decision.reason,
+        "refused": made.refused,
+        "trade_no": made.trade_no,
+    }
 
 
 def told(fact: AuditEntry) -> str:

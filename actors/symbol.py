@@ -4,24 +4,32 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from actors.feed import Feed
 from actors.market_mirror import MarketMirror
 from actors.publisher import Publisher
 from actors.role import PeerInfo, RoleContext
 from actors.timers import Timers
+from actors.times import MarketTimes, TimedBoard
 from vortex import bootstrap
-from vortex.domain.effects import Alert, Audit, Backfill, CancelTimer, Effect, Exit, SetTimer, TellExecutor
+from vortex.domain.commands import EnterTrade
+from vortex.domain.effects import Alert, Audit, CancelTimer, DecisionMade, Effect, Exit, SetTimer, TellExecutor
 from vortex.domain.envelope import Envelope
 from vortex.domain.events import SymbolEvent
 from vortex.domain.market import MarketMessage
 from vortex.domain.outcomes import TimerFired
 from vortex.engine.symbol import SymbolEngine, standard_symbol
-from vortex.kernel.clock import MS
+from vortex.kernel.clock import MS, Clock
 from vortex.kernel.errors import ConfigError, Fenced, LocalViolation, Refused
-from vortex.signals.board import SignalBoard
 
-CYCLE_S = 0.1
+CYCLE_MS = 100
 """S1-1: a decision is considered ten times a second."""
+GRACE_MS = 60
+"""How long after a cycle's end our clock may say that it is over. Until then the market itself should: what it did
+within the cycle may still be on its way, and a decision without it would differ from what replay decides."""
+GAP_MS_MIN = 20
+"""A timer that is early by less must not go off twice for one cycle."""
 
 
 class SymbolRole:
@@ -43,6 +51,7 @@ class SymbolRole:
         self._over: asyncio.Future[str] | None = None
         self._failure: Exception | None = None
         self._grid: dict[str, str] = {}
+        self._times = MarketTimes(ctx.clock)
 
     @property
     def state(self) -> str:
@@ -60,7 +69,7 @@ class SymbolRole:
             if instrument is None:
                 raise ConfigError(f"{self._symbol} is not traded on this exchange; take it out of `symbols`")
             self._grid = {"tick_size": str(instrument.tick_size), "step_size": str(instrument.step_size)}
-            board = SignalBoard(self._settings.signals, instrument)
+            board = TimedBoard(self._settings.signals, instrument, self._times)
             self._engine = standard_symbol(
                 symbol=self._symbol,
                 epoch=self._ctx.epoch,
@@ -69,14 +78,22 @@ class SymbolRole:
                 decision=self._settings.decision,
                 risk=self._settings.risk,
                 execution=self._settings.execution,
+                stepped=self._times.stepped,
             )
             self._feed = Feed(
-                self._symbol, market, board, market.clock, self._ctx.rng, self._on_message, self._on_trusted
+                self._symbol,
+                market,
+                board,
+                market.clock,
+                self._ctx.rng,
+                self._on_message,
+                self._on_trusted,
+                self._times,
             )
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(self._feed.run(), name="feed"),
-                    group.create_task(self._cycle(), name="cycle"),
+                    group.create_task(self._cycle(market.clock), name="cycle"),
                     group.create_task(self._publisher.run(), name="publisher"),
                 ]
                 self._perform(self._engine.start())
@@ -127,12 +144,14 @@ class SymbolRole:
             "state": self._feed.state,
             "reason": self._feed.reason,
             "repairs": self._feed.repairs,
+            "polls_skipped": self._feed.polls_skipped,
             "faults": self._feed.faults(),
             "messages": sum(s.messages for s in stats.values()),
             "dropped": sum(s.dropped for s in stats.values()),
             "connects": sum(s.connects for s in stats.values()),
         }
         seen["instrument"] = self._grid
+        seen["timings"] = self._times.timings.view()
         return seen
 
     # ---- inside
@@ -152,17 +171,16 @@ class SymbolRole:
         if self._engine is not None:
             self._safely(self._engine.on_timer(event))
 
-    async def _cycle(self) -> None:
-        loop = asyncio.get_running_loop()
-        due = loop.time()
+    async def _cycle(self, clock: Clock) -> None:
+        assert self._engine is not None
+        assert self._feed is not None
         while True:
-            assert self._engine is not None
-            assert self._feed is not None
+            await asyncio.sleep(until_cycle_ms(clock.unix() // MS) / 1_000)
+            self._times.cycle_begins()
             self._feed.tick()
             self._perform(self._engine.on_cycle())
+            self._times.cycle_ends()
             self._ctx.slot.set_watermark(self._ctx.clock.unix() // MS)
-            due = max(due + CYCLE_S, loop.time())
-            await asyncio.sleep(due - loop.time())
 
     def _safely(self, effects: Sequence[Effect]) -> None:
         """Effects of callbacks: an error there must end the role, not vanish in the loop."""
@@ -177,18 +195,23 @@ class SymbolRole:
         self._ctx.slot.progressed()
         for effect in effects:
             match effect:
+                case TellExecutor(command=EnterTrade() as entry):
+                    self._ctx.mail.send("executor", msgspec.structs.replace(entry, trail=self._times.trail()))
                 case TellExecutor(command=command):
                     self._ctx.mail.send("executor", command)
                 case SetTimer(key=key, delay_ms=delay_ms):
                     self._timers.set(key, delay_ms)
                 case CancelTimer(key=key):
                     self._timers.cancel(key)
-                case Backfill():
-                    assert self._feed is not None
-                    self._feed.repair()
-                case Audit() | Alert():
+                case Audit() | Alert() | DecisionMade():
                     self._publisher.tell(effect)
                 case Exit(reason=reason):
                     raise Fenced(reason)
                 case _:
                     raise LocalViolation(f"a symbol cannot carry out {type(effect).__name__}")
+
+
+def until_cycle_ms(now_ms: int) -> int:
+    """From the exchange's time to the next moment that is `GRACE_MS` after the end of a cycle."""
+    wait_ms = (GRACE_MS - now_ms) % CYCLE_MS
+    return wait_ms if wait_ms >= GAP_MS_MIN else wait_ms + CYCLE_MS

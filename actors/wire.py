@@ -108,7 +108,7 @@ class Wire:
 
     async def _snapshot(self, effect: TakeSnapshot) -> None:
         try:
-            taken = await self._venue.snapshot(effect.token, effect.symbol, effect.since_ms)
+            taken = await self._venue.snapshot(effect.token, effect.symbol, effect.since_ms, quick=effect.quick)
         except VortexError as err:
             self._answer(SnapshotFailed(token=effect.token, reason=str(err)))
         else:

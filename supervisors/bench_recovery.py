@@ -11,12 +11,13 @@ import signal
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
 
 from actors import processes
+from supervisors.recovery_weight import WEIGHED_S, mean_weights, weight_by_path
 from vortex.adapters.beats import SLOTS, BeatsPage, SlotView
 from vortex.kernel.clock import MS, SECOND, SystemClock
 from vortex.kernel.errors import ConfigError, NotRunning
@@ -46,6 +47,8 @@ class Round:
     restart_ms: float | None
     reconciled_ms: float | None
     trading_ms: float | None
+    weights: Mapping[str, int] = field(default_factory=dict)
+    """Request weight by path (supervisors.recovery_weight)."""
 
 
 @dataclass(slots=True)
@@ -97,13 +100,20 @@ class Bench:
         for number in range(rounds):
             for kind in kinds:
                 for ending, signum in deaths:
-                    done.append(self.one(kind + ending, self._role(kind, number), signum))
+                    done.append(self._weighed(kind + ending, self._role(kind, number), signum))
                     self.told(f"round {number + 1} of {rounds}: {_line(done[-1])}")
         return done
 
-    def one(self, kind: str, role: str, signum: signal.Signals) -> Round:
-        """Wait for a whole, trading system; kill one of it; watch it come back."""
+    def _weighed(self, kind: str, role: str, signum: signal.Signals) -> Round:
+        """One round with what its recovery cost the address."""
         self._settle(role.partition(":")[2])
+        mark, at_unix = self.exchange.sequence(), self.clock.unix()
+        seen = self.one(kind, role, signum)
+        time.sleep(max(0.0, WEIGHED_S - (self.clock.unix() - at_unix) / SECOND))
+        return replace(seen, weights=weight_by_path(self.exchange.ledger("request", mark)["entries"], at_unix))
+
+    def one(self, kind: str, role: str, signum: signal.Signals) -> Round:
+        """Kill one of a whole, trading system; watch it come back."""
         mark = self.exchange.sequence()
         if role == "root":
             return self._kill_root(kind, mark, signum)
@@ -249,6 +259,12 @@ def summary(rounds: Sequence[Round]) -> dict[str, dict[str, dict[str, float | No
         }
         for kind in kinds
     }
+
+
+def weights(rounds: Sequence[Round]) -> dict[str, dict[str, float]]:
+    """Mean request weight of one recovery by kind and path, with its "total"."""
+    kinds = dict.fromkeys(one.kind for one in rounds)
+    return {kind: mean_weights([one.weights for one in rounds if one.kind == kind]) for kind in kinds}
 
 
 def protection(exchange: Exchange) -> dict[str, Any]:

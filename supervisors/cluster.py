@@ -4,6 +4,7 @@
 the rest from the settings. PostgreSQL, Redis and the exchange must be reachable from every node: nothing is embedded.
 """
 
+import asyncio
 import logging
 import os
 import sys
@@ -12,7 +13,8 @@ from collections.abc import Mapping
 import ray
 
 from supervisors.attach import NAMESPACE, create_root
-from supervisors.config import RootConfig, encode_config
+from supervisors.config import TOP_VOLUME, RootConfig, encode_config, with_slot
+from supervisors.top_volume import most_traded
 from vortex.adapters.postgres import migrations
 from vortex.kernel.clock import SystemClock
 from vortex.kernel.errors import ConfigError, VortexError
@@ -42,6 +44,7 @@ def cluster_config(loaded: Loaded, boot_id: str) -> RootConfig:
         standbys=settings.ray.standbys,
         executor_resources=EXCHANGE_SHARE,
         flatten_on_give_up=settings.shutdown.on_give_up == "flatten",
+        top_volume=TOP_VOLUME if settings.market.top_volume_slot else "",
     )
 
 
@@ -54,6 +57,8 @@ def main(environment: Mapping[str, str]) -> int:
         loaded = load(environment)
         config = cluster_config(loaded, f"{SystemClock().unix():x}-{os.getpid()}")
         migrations.upgrade(loaded.secrets.postgres or "")
+        if config.top_volume:
+            config = with_slot(config, asyncio.run(most_traded(config.settings_json, config.symbols)))
         ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
         create_root(encode_config(config))
     except VortexError as error:

@@ -6,6 +6,7 @@ from vortex.domain.message import Message
 from vortex.supervision.spec import HeartbeatLimits, SupervisorSpec, TreePlan, house
 
 POSTGRES_REGISTRY = "supervisors.registry:postgres_registry"
+TOP_VOLUME = "supervisors.top_volume:most_traded"
 
 
 class RootConfig(Message, frozen=True, kw_only=True):
@@ -14,6 +15,8 @@ class RootConfig(Message, frozen=True, kw_only=True):
 
     `factories` override how kinds of roles are built, for roles that tests bring along. `unconfirmed_ms` is how long
     a successor waits when a death cannot be confirmed: the exchange's recvWindow plus clock uncertainty (decision 5).
+    `top_volume` is the path of an async function (settings_json, symbols to leave out) → the day's most traded symbol,
+    empty for no such slot; `slot` is which of `symbols` has it now.
     `patience` multiplies every restart intensity and switches the waits between restarts off when it is not 1: for
     benches and drills that kill on purpose, where each restart is wanted.
     """
@@ -37,6 +40,18 @@ class RootConfig(Message, frozen=True, kw_only=True):
     busy_cpu_ms: int = 200
     starved_ms: int = 5_000
     patience: int = 1
+    slot: str = ""
+    top_volume: str = ""
+
+
+def with_slot(config: RootConfig, symbol: str) -> RootConfig:
+    """The same house with another symbol, or none, in the slot of the day's most traded one (P-1)."""
+    fixed = tuple(name for name in config.symbols if name != config.slot)
+    symbols = (*fixed, symbol) if symbol else fixed
+    settings = {**msgspec.json.decode(config.settings_json), "symbols": symbols}
+    return msgspec.structs.replace(
+        config, symbols=symbols, slot=symbol, settings_json=msgspec.json.encode(settings).decode()
+    )
 
 
 def tree_spec(config: RootConfig) -> SupervisorSpec:

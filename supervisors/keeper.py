@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, assert_never
 
+from actors import processes
 from actors.clients import Directory, Post, encode_peers
 from actors.role import Assignment, PeerInfo, encode_assignment
 from supervisors.child import Child, end_actor, last_line, watch
@@ -19,6 +20,7 @@ from supervisors.history import History
 from supervisors.pool import Pool
 from supervisors.slots import Slots
 from supervisors.sweep import Sweep
+from supervisors.tally import Past, Tally
 from vortex.adapters.beats import BeatsPage
 from vortex.domain.commands import Flatten, Halt, RaiseFence
 from vortex.kernel.clock import MS, SystemClock
@@ -57,6 +59,7 @@ class Keeper:
         slots: Slots,
         pool: Pool,
         root_epoch: int,
+        past: Past,
     ) -> None:
         self.config, self.tree, self.registry, self.page = config, tree, registry, page
         self.slots, self.pool, self.root_epoch = slots, pool, root_epoch
@@ -65,6 +68,8 @@ class Keeper:
         self.stopped = asyncio.Event()
         self.on_stop_wish: Callable[[str], None] = lambda mode: None
         self.history = History(registry)
+        self._tally = Tally(registry, past.restarts)
+        self._epochs = {row.name: root_epoch for row in tree.rows() if row.kind == "supervisor"} | dict(past.epochs)
         self._directory = Directory()
         self._post = Post("root", root_epoch, self._directory)
         self._peers_version = 0
@@ -82,6 +87,7 @@ class Keeper:
         """Tell the tree what happened and begin what it asks for."""
         for effect in self.tree.handle(event, self.clock.mono()):
             self._carry_out(effect)
+        self._tally.note(self.tree.restarts())
 
     def _carry_out(self, effect: ev.TreeEffect) -> None:
         match effect:
@@ -132,7 +138,7 @@ class Keeper:
     async def _start(self, spec: ChildSpec, token: int) -> None:
         child: Child | None = None
         try:
-            epoch = await self.bump(spec.role)
+            epoch = self._epochs[spec.role] = await self.bump(spec.role)
             self._fence(spec, epoch)
             child = await self._assume(spec, token, epoch)
             await self._write_row(child)
@@ -179,6 +185,7 @@ class Keeper:
     def take_in(self, child: Child) -> None:
         """A child has its role: watch it and tell everyone where it lives."""
         self.children[child.role] = child
+        self._epochs[child.role] = child.epoch
         watch(child, self._gone)
         if not child.local:
             child.tasks.append(asyncio.create_task(self._far.follow(child), name=f"pulse {child.role}"))
@@ -316,6 +323,7 @@ class Keeper:
             now = self.clock.mono()
             self.page.claim(self.root_epoch, now)
             self.page.set_root_state(self.state())
+            processes.set_title(f"vortex:root#{self.root_epoch}")  # Ray writes its own after every call
             if self.page.stop_wish() and not self.tree.stopping:
                 self.on_stop_wish(self.page.stop_wish())
             soon = sweep.look([*self.children.values(), *self.pool.standbys], now)
@@ -371,15 +379,14 @@ class Keeper:
         return PeerInfo(shell=child.report.name, epoch=child.epoch, pid=child.pid, node=child.report.node)
 
     def note(self, kind: str, role: str, reason: str, detail: str, supervisor: str = "") -> None:
-        """Put a fact into the tree's history."""
-        child = self.children.get(role)
+        """Put a fact into the tree's history, under the epoch of the role's newest incarnation, dead or alive."""
         self.history.add(
             TreeRecord(
                 ts_ms=self.clock.unix() // MS,
                 kind=kind,
                 role=role,
                 supervisor=supervisor,
-                epoch=child.epoch if child is not None else 0,
+                epoch=self._epochs.get(role, 0),
                 reason=reason,
                 detail=detail,
             )

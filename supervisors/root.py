@@ -20,11 +20,14 @@ from actors import processes
 from actors.role import imported
 from supervisors.adoption import look_around
 from supervisors.child import last_line
-from supervisors.config import decode_config, plan, tree_spec
+from supervisors.config import RootConfig, decode_config, plan, tree_spec
 from supervisors.keeper import Keeper
 from supervisors.pool import Pool
+from supervisors.rotation import Rotation, recalled
 from supervisors.slots import Slots
 from supervisors.status import tree_rows
+from supervisors.tally import KEY as RESTARTS
+from supervisors.tally import Past, remembered
 from vortex.adapters.beats import BeatsPage
 from vortex.domain.commands import Flatten, Halt, LatchKill
 from vortex.kernel.clock import SystemClock
@@ -60,6 +63,7 @@ class Root:
         self._sweeper: asyncio.Task[None] | None = None
         self._shower: asyncio.Task[None] | None = None
         self._stopper: asyncio.Task[None] | None = None
+        self._rotator: asyncio.Task[None] | None = None
         self._booter = asyncio.ensure_future(self._boot())
 
     # ---- birth
@@ -86,8 +90,8 @@ class Root:
         root_epoch = await self._first_epoch(registry)
         page.introduce_root(os.getpid(), threading.get_native_id())
         page.claim(root_epoch, self._clock.mono())
-        processes.set_title(f"vortex:root#{root_epoch}")
         await self._know_this_boot(registry, root_epoch)
+        config = self._config = await recalled(config, registry, self._clock)
         node = ray.get_runtime_context().get_node_id()
         limits = plan(config).limits
         slots = Slots(page)
@@ -104,19 +108,29 @@ class Root:
             slots=slots,
         )
         tree = Tree(tree_spec(config), Rng(config.seed, f"tree/{root_epoch}"))
+        past = await remembered(registry)
         keeper = Keeper(
-            config=config, tree=tree, registry=registry, page=page, slots=slots, pool=pool, root_epoch=root_epoch
+            config=config,
+            tree=tree,
+            registry=registry,
+            page=page,
+            slots=slots,
+            pool=pool,
+            root_epoch=root_epoch,
+            past=past,
         )
         self._keeper = keeper
         for standby in found.standbys:
             pool.keep(standby)
-        await self._resume(keeper, found.children)
+        await self._resume(keeper, found.children, past)
         keeper.on_stop_wish = self._stop_soon
         self._sweeper = asyncio.create_task(keeper.look_after(), name="sweep")
         self._shower = asyncio.create_task(self._show(), name="show")
+        if config.top_volume:
+            self._rotator = asyncio.create_task(self._rotate(keeper, registry), name="rotation")
         pool.refill()
 
-    async def _resume(self, keeper: Keeper, found: list[Any]) -> None:
+    async def _resume(self, keeper: Keeper, found: list[Any], past: Past) -> None:
         """Bring the tree to where the world is, and go on with what the former root had begun."""
         assert self._registry is not None
         ready: list[tuple[str, bool]] = []
@@ -128,7 +142,8 @@ class Root:
         keeper.pool.prime(max(len(keeper.tree.roles()) - len(found) - len(keeper.pool.standbys), 0))
         aside = await self._registry.get_state("set_aside") or ""
         mode = await self._registry.get_state("stopping") or ""
-        keeper.feed(ev.Boot(adopted=tuple(ready), set_aside=tuple(role for role in aside.split(",") if role)))
+        set_aside = tuple(role for role in aside.split(",") if role)
+        keeper.feed(ev.Boot(adopted=tuple(ready), set_aside=set_aside, restarts=tuple(past.restarts.items())))
         for child in found:
             keeper.take_in(child)
         if mode:
@@ -154,7 +169,7 @@ class Root:
             for row in await registry.load():
                 processes.kill_same(row.pid, row.pid_started)
                 await registry.remove(row.role)
-            for key in ("stopping", "set_aside"):
+            for key in ("stopping", "set_aside", RESTARTS):
                 await registry.set_state(key, "")
             await registry.set_state("first_root_epoch", str(root_epoch))
             await registry.set_state("boot_id", self._config.boot_id)
@@ -278,6 +293,17 @@ class Root:
         """Show the tree in the mirror. Imported late and in a thread: half a second that adoption must not wait for."""
         show_tree = await asyncio.to_thread(imported, "supervisors.publishing:show_tree")
         await show_tree(self._config.settings_json, self._clock, self._seen)
+
+    async def _rotate(self, keeper: Keeper, registry: Registry) -> None:
+        """Follow the most traded symbol of the day (P-1); what goes wrong there costs a day's choice, not the tree."""
+
+        def changed(config: RootConfig) -> None:
+            self._config = config
+
+        try:
+            await Rotation(keeper, registry, self._clock, changed).run()
+        except Exception:
+            log.exception("rotation.failed")
 
     def _seen(self) -> dict[str, Any]:
         assert self._keeper is not None

@@ -1,6 +1,5 @@
 """The composition root: from settings to open adapters. The one place that chooses implementations."""
 
-import asyncio
 import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,7 @@ import msgspec
 
 from vortex.adapters.binance import endpoints
 from vortex.adapters.binance.market_reader import MarketReader
+from vortex.adapters.binance.remembered import Remembered
 from vortex.adapters.binance.rest import RestClient, UsedLimits
 from vortex.adapters.binance.signing import Credentials
 from vortex.adapters.binance.streams import MarketListener, MarketStreams
@@ -21,14 +21,16 @@ from vortex.adapters.postgres.breaker_store import BreakerStore
 from vortex.adapters.postgres.decision_store import DecisionStore
 from vortex.adapters.postgres.history import History, Kpis
 from vortex.adapters.postgres.journal import PostgresJournal
+from vortex.domain.effects import DecisionMade
 from vortex.domain.instruments import Instrument
 from vortex.domain.outcomes import UsageReported, VenueOutcome
-from vortex.domain.signals import Decision
 from vortex.kernel.clock import MS, Clock, Mono, Nanos
 from vortex.kernel.errors import ConfigError, NotSent, OutcomeUnknown, VenueRejected
 from vortex.kernel.rng import Rng
 from vortex.logs import configure
-from vortex.settings import Secrets, Settings
+from vortex.market.polls import PollBudget
+from vortex.settings import MarketSettings, Secrets, Settings
+from vortex.settings.model import is_symbol
 
 NOT_SAID = -1
 SESSION_TRADES_MAX = 500
@@ -113,6 +115,7 @@ def rest_client(
     *,
     keys: Secrets | None,
     on_limits: Callable[[UsedLimits], None] | None = None,
+    on_written: Callable[[str, int], None] | None = None,
 ) -> RestClient:
     """A session with the exchange, at the exchange's pace; signed when keys are given, which must then be complete."""
     credentials = None
@@ -126,6 +129,7 @@ def rest_client(
         pace,
         credentials,
         on_limits=on_limits or _ignore,
+        on_written=on_written or _ignore,
     )
 
 
@@ -158,22 +162,26 @@ async def open_execution(
     rng: Rng,
     *,
     on_event: Callable[[VenueOutcome], None],
+    on_written: Callable[[str, int], None] | None = None,
 ) -> ExecutionParts:
-    """Open exchange, user stream and journal; the account is put into the mode that we trade in."""
+    """Open exchange, user stream and journal; the account is put into the mode that we trade in.
+
+    `on_written` hears an order's id and the monotonic ns at which its request's last byte was handed to the kernel.
+    """
 
     def limits(used: UsedLimits) -> None:
         said = (NOT_SAID if n is None else n for n in (used.weight_1m, used.orders_10s, used.orders_1m))
         weight, in_10s, in_1m = said
         on_event(UsageReported(weight_1m=weight, orders_10s=in_10s, orders_1m=in_1m))
 
-    rest = rest_client(settings, clock, keys=secrets(), on_limits=limits)
-    venue = BinanceVenue(rest, settings.symbols)
+    rest = rest_client(settings, clock, keys=secrets(), on_limits=limits, on_written=on_written)
+    venue = BinanceVenue(rest, settings.symbols, remembered(settings))
     journal = PostgresJournal(postgres_dsn(), clock)
     try:
         await venue.start()
         instruments = chosen(settings.symbols, venue.known_instruments)
         await venue.ensure_account_modes(settings.symbols)
-        rates = await asyncio.gather(*(venue.fee_rates(symbol) for symbol in settings.symbols))
+        rates = await venue.fee_rates(settings.symbols)
         await journal.learn(instruments)
     except BaseException:
         await venue.close()
@@ -184,8 +192,16 @@ async def open_execution(
         journal=journal,
         user_stream=UserStream(urls(settings), rest, lambda: venue.known_instruments, rng.fork("user"), on_event),
         instruments=instruments,
-        fee_rates=dict(zip(settings.symbols, rates, strict=True)),
+        fee_rates=rates,
     )
+
+
+def remembered(settings: Settings) -> Remembered:
+    """What former incarnations on this machine have read of the account and still holds."""
+    cache = settings.home_path / "cache"
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = secrets().api_key
+    return Remembered(cache / "account.json", urls(settings).rest, "" if key is None else key.get_secret_value())
 
 
 def chosen(symbols: Sequence[str], listed: Mapping[str, Instrument]) -> dict[str, Instrument]:
@@ -203,6 +219,8 @@ class MarketParts(msgspec.Struct, frozen=True, kw_only=True):
     reader: MarketReader
     instruments: Mapping[str, Instrument]
     clock: ExchangeClock
+    budget: PollBudget
+    settings: MarketSettings
     open_streams: Callable[[tuple[str, ...], MarketListener], MarketStreams]
 
     async def close(self) -> None:
@@ -212,7 +230,8 @@ class MarketParts(msgspec.Struct, frozen=True, kw_only=True):
 
 async def open_market(settings: Settings, clock: Clock, rng: Rng) -> MarketParts:
     """Open public market data; no keys needed."""
-    rest = rest_client(settings, clock, keys=None)
+    budget = PollBudget(settings.market.polls.weight_1m_max)
+    rest = rest_client(settings, clock, keys=None, on_limits=lambda used: budget.told(used.weight_1m, clock.mono()))
     venue = BinanceVenue(rest, settings.symbols)
     try:
         await venue.start()
@@ -229,8 +248,26 @@ async def open_market(settings: Settings, clock: Clock, rng: Rng) -> MarketParts
         reader=venue.market,
         instruments=venue.known_instruments,
         clock=ExchangeClock(clock, rest.venue_ms),
+        budget=budget,
+        settings=settings.market,
         open_streams=streams,
     )
+
+
+async def top_volume(settings: Settings, clock: Clock, exclude: Sequence[str]) -> str:
+    """The day's most traded USDT perpetual beside the majors and `exclude`; empty when there is none (P-1)."""
+    rest = rest_client(settings, clock, keys=None)
+    venue = BinanceVenue(rest)
+    left_out = {*settings.risk.majors, *exclude}
+    try:
+        await venue.start()
+        while (symbol := await venue.top_volume_symbol(left_out)) is not None:
+            if is_symbol(symbol):
+                return symbol
+            left_out.add(symbol)  # listed under a name that we cannot be told in a setting
+        return ""
+    finally:
+        await venue.close()
 
 
 async def preflight(settings: Settings, keys: Secrets, clock: Clock) -> None:
@@ -279,12 +316,16 @@ class Memory:
         self._decisions = DecisionStore(dsn)
         self._history = History(dsn)
 
-    async def write(self, audits: Sequence[AuditEntry], decisions: Sequence[Decision]) -> None:
+    async def write(self, audits: Sequence[AuditEntry], decisions: Sequence[DecisionMade]) -> None:
         """Append both; raises JournalUnavailable when the database does not take them."""
         if audits:
             await self._audit.append(audits)
         if decisions:
             await self._decisions.append(decisions)
+
+    async def forget(self, before_ms: int) -> None:
+        """Let go of decisions older than this; their audit rows stay."""
+        await self._decisions.prune(before_ms)
 
     async def kpis(self, since_ms: int) -> Kpis:
         """Section 9 of the spec, over trades finished since a time."""
@@ -315,5 +356,5 @@ def open_memory() -> Memory:
     return Memory(postgres_dsn())
 
 
-def _ignore(_: object) -> None:
+def _ignore(*_: object) -> None:
     return

@@ -8,14 +8,15 @@ import pytest
 
 from actors.journal_writer import JournalWriter
 from actors.operator import Answers, decode_command, encode_command
-from actors.recorder import entry, told
+from actors.recorder import entry, reference, told
 from actors.timers import Timers
 from vortex.bootstrap import ScaledClock
 from vortex.domain.commands import Reconcile
-from vortex.domain.effects import Alert, Audit, Commit
+from vortex.domain.effects import Alert, Audit, Commit, DecisionMade
 from vortex.domain.envelope import Envelope
 from vortex.domain.outcomes import CommitFailed, Committed, TimerFired
 from vortex.domain.records import JournalSnapshot, Record
+from vortex.domain.signals import Action, Decision, Strategy
 from vortex.kernel.clock import SECOND, ManualClock
 from vortex.kernel.errors import Fenced, JournalUnavailable, Refused
 
@@ -73,7 +74,7 @@ def test_commits_are_answered_one_by_one_in_order() -> None:
         task = asyncio.create_task(writer.run())
         for batch in (1, 2, 3, 4):
             writer.put(Commit(batch=batch, records=()))
-        await writer.drain(5)
+            await writer.drain(5)
         task.cancel()
 
     asyncio.run(run())
@@ -83,6 +84,31 @@ def test_commits_are_answered_one_by_one_in_order() -> None:
         CommitFailed(batch=3, fenced=True, reason="older epoch"),
         Committed(batch=4),
     ]
+
+
+def test_what_waits_behind_a_failed_commit_fails_with_it() -> None:
+    """Written on its own it would say how an order went on that the journal does not know; what comes later is
+    written."""
+    heard: list[Any] = []
+
+    async def run() -> Journal:
+        journal = Journal({2: JournalUnavailable("away")})
+
+        def hear(outcome: Any) -> None:
+            heard.append((type(outcome), outcome.batch))
+            if outcome == CommitFailed(batch=2, fenced=False, reason="away"):
+                writer.put(Commit(batch=5, records=()))  # the engine's second try
+
+        writer = JournalWriter(journal, 5, hear)
+        task = asyncio.create_task(writer.run())
+        for batch in (1, 2, 3, 4):
+            writer.put(Commit(batch=batch, records=()))
+        await writer.drain(5)
+        task.cancel()
+        return journal
+
+    assert asyncio.run(run()).seen == 3
+    assert heard == [(Committed, 1), (CommitFailed, 2), (CommitFailed, 3), (CommitFailed, 4), (Committed, 5)]
 
 
 def test_an_answer_reaches_whoever_asked() -> None:
@@ -130,3 +156,25 @@ def test_a_scaled_clock_runs_at_the_exchanges_pace() -> None:
     fast = ScaledClock(base, 10.0)
     base.advance(2 * SECOND)
     assert (fast.unix(), fast.mono()) == (120 * SECOND, 120 * SECOND)
+
+
+def test_a_decision_leaves_a_reference_in_the_log_and_no_second_copy_of_its_inputs() -> None:
+    """Who, which trade, and by what to find its row."""
+    decision = Decision(
+        symbol="BTCUSDT",
+        ts_ms=5_000,
+        action=Action.LONG,
+        strategy=Strategy.MOMENTUM_RIDE,
+        confidence=80.0,
+        final_score=0.7,
+        engines_agree=4,
+        failed=(),
+        reason="because",
+    )
+    made = DecisionMade(decision=decision, trade_no=9)
+    envelope = Envelope(sender="symbol:BTCUSDT", epoch=3, session="s", seq=1, body=made)
+    kept = entry(made, envelope, 6_000)
+    assert (kept.kind, kept.who, kept.epoch, kept.detail) == ("decision.made", "symbol:BTCUSDT", 3, reference(made))
+    assert {"symbol": "BTCUSDT", "decided_ms": 5_000, "trade_no": 9, "reason": "because"}.items() <= kept.detail.items()
+    assert "signals" not in kept.detail
+    assert "trade_no=9" in told(kept)

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from vortex.adapters.binance.endpoints import Route, custom
+from vortex.adapters.binance.remembered import Remembered
 from vortex.adapters.binance.rest import RestClient
 from vortex.adapters.binance.signing import Credentials
 from vortex.adapters.binance.streams import MarketListener, MarketStreams
@@ -146,12 +147,32 @@ async def test_history_and_polls_are_there_for_warm_up(desk):
     assert await desk.venue.top_volume_symbol([]) in SYMBOLS
 
 
+async def test_an_executor_that_is_reborn_within_a_minute_costs_a_fraction_of_the_first(desk, tmp_path):
+    """What the exchange counted for a start: clock, instruments, modes, rates, and the two comparisons (S3-7)."""
+
+    async def start() -> int:
+        since = (await desk.control("GET", "ledger?kind=fault"))["sequence"]
+        venue = BinanceVenue(desk.rest, SYMBOLS, Remembered(tmp_path / "account.json"))
+        await desk.rest.sync_clock()
+        await venue.instruments()
+        await venue.ensure_account_modes(SYMBOLS)
+        await venue.fee_rates(SYMBOLS)
+        for token in (1, 2):
+            await venue.snapshot(token, "", venue.venue_ms(), quick=True)
+        asked = (await desk.control("GET", f"ledger?kind=request&since={since}"))["entries"]
+        return sum(request["weight"] for request in asked)
+
+    first, second = await start(), await start()
+    assert first > 200
+    assert second < 80
+
+
 async def test_account_settings_can_be_made_and_read(desk):
     """Modes, leverage and fees; asking twice changes nothing."""
     for _ in range(2):
         await desk.venue.ensure_account_modes(SYMBOLS)
         await desk.venue.set_leverage("BTCUSDT", 7)
-    maker, taker = await desk.venue.fee_rates("BTCUSDT")
+    maker, taker = (await desk.venue.fee_rates(["BTCUSDT"]))["BTCUSDT"]
     assert 0 < maker < taker < Decimal("0.001")
     await desk.venue.arm_dead_man("BTCUSDT", 60_000)
     await desk.venue.arm_dead_man("BTCUSDT", 0)

@@ -169,3 +169,22 @@ async def test_a_signed_call_without_a_key_names_the_mend(stub):
     with pytest.raises(ConfigError, match="key"):
         await client.read(endpoints.ACCOUNT, {}, ANY)
     await client.close()
+
+
+async def test_an_order_tells_when_its_last_byte_was_written(stub):
+    """Between the call and its answer, on the machine's own monotonic clock; reads and cancels say nothing."""
+    stub.answer("POST", "/fapi/v1/order", {})
+    stub.answer("GET", "/fapi/v1/openOrders", [])
+    written = []
+    client = RestClient(
+        stub.urls, SystemClock(), Credentials("k", "s"), on_written=lambda key, ns: written.append((key, ns))
+    )
+    before_ns = SystemClock().mono()
+    params = {"symbol": "BTCUSDT", "newClientOrderId": "v7-1"}
+    await client.place(endpoints.PLACE_ORDER, params, client.venue_ms(), ANY)
+    after_ns = SystemClock().mono()
+    await client.read(endpoints.OPEN_ORDERS, {}, ANY)
+    await client.close()
+    ((key, at_ns),) = written
+    assert key == "v7-1"
+    assert before_ns < at_ns < after_ns

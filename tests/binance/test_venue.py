@@ -6,6 +6,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from vortex.adapters.binance.remembered import Remembered
 from vortex.adapters.binance.rest import RestClient
 from vortex.adapters.binance.signing import Credentials
 from vortex.adapters.binance.venue import BinanceVenue
@@ -348,8 +349,54 @@ async def test_fees_are_discounted_only_while_there_is_bnb_to_pay(stub, venue, b
     stub.answer("GET", "/fapi/v1/commissionRate", rates)
     stub.answer("GET", "/fapi/v1/feeBurn", {"feeBurn": burn})
     stub.answer("GET", "/fapi/v3/account", ACCOUNT | {"assets": [{"asset": "BNB", "walletBalance": bnb}]})
-    maker, _ = await venue.fee_rates("BTCUSDT")
+    maker, _ = (await venue.fee_rates(["BTCUSDT"]))["BTCUSDT"]
     assert maker == Decimal(expected)
+
+
+async def test_a_restart_within_the_hour_asks_for_no_rates(stub, rest, tmp_path):
+    """The discount is asked for once, each symbol's rates once; a successor asks for what is new to it."""
+    stub.answer("GET", "/fapi/v1/feeBurn", {"feeBurn": False})
+    stub.answer(
+        "GET",
+        "/fapi/v1/commissionRate",
+        lambda asked: {"symbol": asked["symbol"], "makerCommissionRate": "0.0002", "takerCommissionRate": "0.0005"},
+    )
+
+    def venue() -> BinanceVenue:
+        return BinanceVenue(rest, ("BTCUSDT", "ETHUSDT"), Remembered(tmp_path / "account.json"))
+
+    first = await venue().fee_rates(["BTCUSDT", "ETHUSDT"])
+    second = await venue().fee_rates(["BTCUSDT", "ETHUSDT", "XRPUSDT"])
+    assert second == first | {"XRPUSDT": first["BTCUSDT"]}
+    assert [q["symbol"] for q in stub.asked("GET", "/fapi/v1/commissionRate")] == ["BTCUSDT", "ETHUSDT", "XRPUSDT"]
+    assert len(stub.asked("GET", "/fapi/v1/feeBurn")) == 2
+
+
+async def test_a_quick_snapshot_lists_only_our_symbols_and_the_held_once_all_were_listed(stub, rest, tmp_path):
+    """The first lists the whole account for 80 of weight, the next ones each symbol for 2; everything else is read."""
+    stub.answer("GET", "/fapi/v1/openOrders", [])
+    stub.answer("GET", "/fapi/v1/openAlgoOrders", [])
+    stub.answer("GET", "/fapi/v3/positionRisk", [POSITION, POSITION | {"symbol": "ETHUSDT"}])
+    stub.answer("GET", "/fapi/v3/account", ACCOUNT)
+    stub.answer("GET", "/fapi/v1/userTrades", [])
+    for _ in range(2):  # the second is a successor's
+        venue = BinanceVenue(rest, ("BTCUSDT",), Remembered(tmp_path / "account.json"))
+        taken = await venue.snapshot(1, "", venue.venue_ms(), quick=True)
+        assert {position.symbol for position in taken.positions} == {"BTCUSDT", "ETHUSDT"}
+    await venue.snapshot(1, "", venue.venue_ms())
+    for path in ("/fapi/v1/openOrders", "/fapi/v1/openAlgoOrders"):
+        assert [q.get("symbol", "all") for q in stub.asked("GET", path)] == ["all", "BTCUSDT", "ETHUSDT", "all"]
+    assert len(stub.asked("GET", "/fapi/v3/positionRisk")) == len(stub.asked("GET", "/fapi/v3/account")) == 3
+    assert len(stub.asked("GET", "/fapi/v1/userTrades")) == 6
+
+
+async def test_the_margin_modes_of_all_symbols_are_one_question(stub, venue):
+    """One answer names every symbol."""
+    stub.answer("GET", "/fapi/v1/accountConfig", {"dualSidePosition": False, "multiAssetsMargin": False})
+    rows = [{"symbol": name, "marginType": "CROSSED", "leverage": 5} for name in ("BTCUSDT", "ETHUSDT")]
+    stub.answer("GET", "/fapi/v1/symbolConfig", rows)
+    await venue.ensure_account_modes(["BTCUSDT", "ETHUSDT"])
+    assert len(stub.asked("GET", "/fapi/v1/symbolConfig")) == 1
 
 
 async def test_candles_are_paged_backwards_and_only_the_past_is_closed(stub, venue):
@@ -371,8 +418,8 @@ async def test_candles_are_paged_backwards_and_only_the_past_is_closed(stub, ven
     assert (candles[0].high, candles[0].taker_buy_volume) == (3.0, 5.0)
 
 
-async def test_trades_are_paged_forwards_without_gap(stub, venue):
-    """By id from the one asked for, or the newest ones when none is."""
+async def test_trades_are_paged_without_gap(stub, venue):
+    """Forwards from the id asked for, or backwards from the newest when none is."""
 
     def answer(asked):
         limit = int(asked["limit"])
@@ -384,9 +431,11 @@ async def test_trades_are_paged_forwards_without_gap(stub, venue):
 
     stub.answer("GET", "/fapi/v1/aggTrades", answer)
     since = await venue.agg_trades("BTCUSDT", 600, 5_000)
-    newest = await venue.agg_trades("BTCUSDT", None, 2_000)
     assert [trade.agg_id for trade in since] == list(range(600, 3_001))
+    stub.requests.clear()
+    newest = await venue.agg_trades("BTCUSDT", None, 2_000)
     assert [trade.agg_id for trade in newest] == list(range(1_001, 3_001))
+    assert len(stub.asked("GET", "/fapi/v1/aggTrades")) == 2  # each costs 20
 
 
 async def test_the_top_volume_symbol_is_a_tradable_perpetual(stub, venue):

@@ -7,6 +7,7 @@ from vortex.execution.order_fsm import ORDER_TABLE
 from vortex.execution.position_fsm import POSITION_TABLE
 from vortex.kernel.fsm import Ignore, Table, draw
 from vortex.market.feed import TABLE as FEED_TABLE
+from vortex.supervision.slot import TABLE as SLOT_TABLE
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "states.md"
 _HEAD = """# State machines
@@ -34,6 +35,10 @@ def states_page() -> str:
         "One per symbol. Decisions are allowed in SUBSCRIBED only.\n",
         draw(FEED_TABLE, "Feed"),
         _ignored(FEED_TABLE),
+        "## The slot of the most traded symbol (`vortex/supervision/slot.py`)\n",
+        "One per house, in the root. A symbol leaves while nothing is open.\n",
+        draw(SLOT_TABLE, "Slot"),
+        _ignored(SLOT_TABLE),
     ]
     return "\n".join(parts).rstrip() + "\n"
 

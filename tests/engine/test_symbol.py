@@ -25,7 +25,8 @@ def test_it_enters_when_everything_is_in_order() -> None:
     world = a_world()
     world.want()
     assert len(entries(world)) == 1
-    assert [audit.kind for audit in world.audits].count("decision.made") == 1
+    (made,) = world.decisions
+    assert (made.decision.reason, made.trade_no, made.refused) == ("scripted", 1, "")
 
 
 def test_it_does_not_enter_on_an_untrusted_feed() -> None:

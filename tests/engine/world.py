@@ -15,6 +15,7 @@ from vortex.domain.effects import (
     Audit,
     CancelTimer,
     Commit,
+    DecisionMade,
     Effect,
     Exit,
     QueryOrder,
@@ -483,6 +484,7 @@ class World:
         self.told: list[tuple[str, SymbolEvent]] = []
         self.breaker: list[object] = []
         self.audits: list[Audit] = []
+        self.decisions: list[DecisionMade] = []
         self.alerts: list[Alert] = []
         self.answers: list[Answer] = []
         self.exits: list[Exit] = []
@@ -571,6 +573,8 @@ class World:
                 self.audits.append(effect)
             elif isinstance(effect, Alert):
                 self.alerts.append(effect)
+            elif isinstance(effect, DecisionMade):
+                self.decisions.append(effect)
             else:
                 raise TypeError(f"unexpected effect of a symbol: {effect}")
 

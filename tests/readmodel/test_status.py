@@ -71,3 +71,10 @@ def test_levels_of_another_trade_are_not_shown() -> None:
     symbol = {"position": {"trade_no": 4, "stop_ticks": 1}, "instrument": {"tick_size": "0.1"}}
     [seen] = document(views={"executor": {"positions": [row]}, "symbol:BTCUSDT": symbol})["positions"]
     assert seen["stop_price"] is None
+
+
+def test_stage_timers_are_shown_without_their_buckets() -> None:
+    """Percentiles are for people; buckets are for the bench, which reads the view itself."""
+    row = {"count": 3, "p50_us": 2.0, "p99_us": 4.0, "longest_us": 4.1, "buckets": [[1, 3]]}
+    seen = document(views={"symbol:BTCUSDT": {"timings": {"at_ns": 5, "trade": row}}})["symbols"]["BTCUSDT"]
+    assert seen["timings"] == {"trade": {"count": 3, "p50_us": 2.0, "p99_us": 4.0, "longest_us": 4.1}}

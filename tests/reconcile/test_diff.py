@@ -1,5 +1,6 @@
 """Comparing both sides: every class of difference, and the recent left in peace (S3-9, S3-10)."""
 
+import dataclasses
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +23,8 @@ from vortex.domain.orders import (
     VenuePosition,
 )
 from vortex.domain.outcomes import SnapshotTaken
+from vortex.domain.plans import TradePlan
+from vortex.domain.signals import Strategy
 from vortex.execution.settings import ExecutionSettings
 from vortex.reconcile.diff import Difference, Kind, OurOrder, Ours, diff
 from vortex.reconcile.resolve import SETTLED, Action, resolve
@@ -50,6 +53,33 @@ def ours(orders: dict[str, OurOrder] | None = None, positions: dict[str, int] | 
         moved_ns=more.get("moved_ns", {}),
         seen_fills=more.get("seen_fills", {}),
     )
+
+
+PLAN = TradePlan(
+    symbol="BTCUSDT",
+    trade_no=1,
+    side=Side.BUY,
+    strategy=Strategy.MOMENTUM_RIDE,
+    qty_lots=10,
+    entry_px_ticks=5_000,
+    stop_px_ticks=4_900,
+    take_profit_px_ticks=5_200,
+    trail_ticks=0,
+    take_profit_share=60,
+    entry_timeout_ms=5_000,
+    max_hold_ms=60_000,
+    leverage=5,
+    confidence=70.0,
+    final_score=0.7,
+    size_usdt=Decimal(100),
+    decided_ms=1,
+)
+
+
+def of_the_open_trade(orders: dict[str, OurOrder] | None = None) -> Ours:
+    """Our side while the trade of PLAN holds ten lots."""
+    mine = ours(orders, {"BTCUSDT": 10})
+    return dataclasses.replace(mine, plans={"BTCUSDT": PLAN}, tag="v7")
 
 
 def my_order(state: OrderState, touched_ns: int = OLD_NS, of_open_trade: bool = True, executed: int = 0) -> OurOrder:
@@ -210,9 +240,40 @@ def test_quantities_differ_exactly_where_they_differ(mine: dict[str, int], venue
 
 
 @pytest.mark.parametrize(
+    ("listed", "found"),
+    [
+        ([their_order()], [Kind.UNRECORDED_ORDER]),
+        ([their_order(trigger_ticks=4_950)], [Kind.UNRECORDED_ORDER]),
+        ([their_order(trigger_ticks=4_800)], [Kind.ONLY_STOP]),
+        (
+            [their_order(trigger_ticks=4_800), their_order(client_order_id="v7-BTCUSDT-1-S1")],
+            [Kind.ORPHAN_ORDER, Kind.UNRECORDED_ORDER],
+        ),
+        ([their_order(trigger_ticks=4_800), their_order(client_order_id="web_1")], [Kind.ONLY_STOP, Kind.ORPHAN_ORDER]),
+        ([their_order(client_order_id="v7-BTCUSDT-2-S0")], [Kind.ORPHAN_ORDER]),
+        ([their_order(side=Side.BUY, trigger_ticks=5_300)], [Kind.MISSING_STOP, Kind.ORPHAN_ORDER]),
+    ],
+)
+def test_an_unknown_order_of_the_open_trade_is_told_from_an_orphan(listed: list[VenueOrder], found: list[Kind]) -> None:
+    """By id and terms; the last stop of a position is told from one that another stands beside."""
+    seen = diff(of_the_open_trade(), theirs(orders=listed, positions=[their_position(10)]), RECENT_NS)
+    assert sorted(kinds(seen)) == found
+
+
+def test_a_stop_with_other_terms_may_go_once_a_known_one_stands() -> None:
+    """The replacement is in our book."""
+    known = {"v7-BTCUSDT-1-S1": my_order(OrderState.ACCEPTED)}
+    listed = [their_order(trigger_ticks=4_800), their_order(client_order_id="v7-BTCUSDT-1-S1")]
+    seen = diff(of_the_open_trade(known), theirs(orders=listed, positions=[their_position(10)]), RECENT_NS)
+    assert [(each.kind, each.key) for each in seen] == [(Kind.ORPHAN_ORDER, STOP.client_order_id)]
+
+
+@pytest.mark.parametrize(
     ("kind", "key", "looks", "action"),
     [
         (Kind.MISSING_FILL, "1", 1, Action.RECORD_FILL),
+        (Kind.UNRECORDED_ORDER, "v7-BTCUSDT-1-S0", 1, Action.TAKE_ORDER),
+        (Kind.ONLY_STOP, "v7-BTCUSDT-1-S0", 1, Action.AWAIT_STOP),
         (Kind.ORPHAN_ORDER, "v7-BTCUSDT-1-E0", 1, Action.CANCEL_ORDER),
         (Kind.ORPHAN_ORDER, "web_1", 1, Action.REPORT_ORDER),
         (Kind.ORPHAN_ORDER, "v8-BTCUSDT-1-E0", 1, Action.REPORT_ORDER),

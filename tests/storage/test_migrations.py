@@ -1,5 +1,7 @@
 """Migrations go up, down and up again, and add up to exactly the tables."""
 
+import json
+
 import psycopg
 import pytest
 
@@ -79,3 +81,34 @@ def test_old_snapshots_go_by_whole_days(dsn: str) -> None:
         left = connection.execute("SELECT count(*) FROM market_snapshots").fetchone()
         assert left == (1,)
         assert migrations.drift(dsn) == []
+
+
+def test_decisions_of_the_audit_log_are_taken_into_their_table_once(empty_dsn: str) -> None:
+    """What was decided before is answered like what comes; going down and up again doubles nothing."""
+    detail = {
+        "symbol": "BTCUSDT",
+        "action": "LONG",
+        "strategy": "A",
+        "confidence": 80.0,
+        "final_score": 0.7,
+        "engines_agree": 4,
+        "reason": "because",
+        "refused": "",
+        "trade_no": 9,
+        "signals": '[{"engine": "E1"}]',
+    }
+    migrations.upgrade(empty_dsn, "0009")
+    with psycopg.connect(empty_dsn, autocommit=True) as connection:
+        for kept in (detail, {"symbol": "BTCUSDT", "trade_no": 10, "decided_ms": 1}):
+            connection.execute(
+                "INSERT INTO audit_log (stream, ts, kind, who, epoch, detail)"
+                " VALUES ('recorder', now(), 'decision.made', 'symbol:BTCUSDT', 3, %s)",
+                (json.dumps(kept),),
+            )
+        for _ in range(2):
+            migrations.upgrade(empty_dsn)
+            rows = connection.execute(
+                "SELECT symbol, trade_no, refused, signals->0->>'engine' FROM decisions"
+            ).fetchall()
+            assert rows == [("BTCUSDT", 9, "", "E1")]
+            migrations.downgrade(empty_dsn, "0009")

@@ -9,6 +9,7 @@ from vortex.adapters.postgres.audit_store import AuditEntry, AuditStore
 from vortex.adapters.postgres.breaker_store import BreakerStore
 from vortex.adapters.postgres.decision_store import DecisionStore
 from vortex.adapters.postgres.registry import PostgresRegistry
+from vortex.domain.effects import DecisionMade
 from vortex.domain.signals import Action, Decision, Direction, Engine, Signal, Strategy
 from vortex.kernel.errors import Fenced
 from vortex.supervision.registry import RegisteredChild, TreeRecord
@@ -231,8 +232,13 @@ def decision(ts_ms: int, symbol: str = "BTCUSDT") -> Decision:
 async def test_decisions_come_back_as_they_were_made(dsn) -> None:
     """With every input, bit for bit (S1-5)."""
     store = DecisionStore(dsn)
-    made = [decision(1_000), decision(2_000), decision(3_000, "ETHUSDT")]
+    made = [
+        DecisionMade(decision=decision(1_000), trade_no=7),
+        DecisionMade(decision=decision(2_000), refused="SYMBOL_BUSY"),
+        DecisionMade(decision=decision(3_000, "ETHUSDT"), trade_no=7),
+    ]
     await store.append(made)
+    assert await store.recent(symbol="BTCUSDT", trade_no=7) == [made[0]]
     assert await store.recent() == made[::-1]
     assert await store.recent(1, "BTCUSDT") == [made[1]]
     assert await store.prune(2_000) == 1

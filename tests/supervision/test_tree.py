@@ -230,6 +230,17 @@ def test_a_reborn_root_adopts_the_living_and_starts_only_the_missing() -> None:
     assert (tree.status(BTC), tree.status(SOL)) == (Status.RECOVERING, Status.SET_ASIDE)
 
 
+def test_a_reborn_root_goes_on_counting_restarts() -> None:
+    """Of children and of supervisors; the names that are gone meanwhile are forgotten."""
+    tree = Tree(house(PLAN), Rng(1))
+    living = tuple((role, True) for role in tree.roles())
+    tree.handle(ev.Boot(adopted=living, restarts=(("executor", 3), ("trading", 1), ("symbol:GONE", 2))), 0)
+    assert tree.restarts() == {"executor": 3, "trading": 1}
+    tree.handle(ev.ChildExited("executor", tree.token("executor"), ExitReason.CRASHED), 0)
+    assert tree.restarts() == {"executor": 4, "trading": 1}
+    assert next(row.restarts for row in tree.rows() if row.name == "executor") == 4
+
+
 def test_symbols_come_and_go_while_the_tree_runs() -> None:
     """An added symbol starts, a removed one stops and is forgotten, its name is free again."""
     world = a_house()

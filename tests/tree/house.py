@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import msgspec
 
 from actors import processes
 from supervisors import attach, cluster_file
+from vortex.supervision.registry import TreeRecord
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -129,6 +131,25 @@ class House:
         """Pid of every child that plays a role."""
         kinds = ("supervisor", "standby")
         return {row["name"]: row["pid"] for row in self.status()["tree"] if row["kind"] not in kinds}
+
+    def restarts(self) -> dict[str, int]:
+        """How often each node of the tree came back."""
+        return {row["name"]: row["restarts"] for row in self.status()["tree"] if row["kind"] != "standby"}
+
+    def saved_restarts(self) -> dict[str, int]:
+        """The same, as the registry keeps it for the next root; nodes that never came back are left out."""
+        rows = self._registered("SELECT value FROM flags WHERE key = 'restarts'")
+        return dict(json.loads(rows[0][0])) if rows else {}
+
+    def history(self, role: str) -> list[tuple[str, int]]:
+        """Kind and epoch of everything recorded of a role, oldest first."""
+        rows = self._registered("SELECT row FROM events ORDER BY n")
+        records = [msgspec.msgpack.decode(row[0], type=TreeRecord) for row in rows]
+        return [(record.kind, record.epoch) for record in records if record.role == role]
+
+    def _registered(self, query: str) -> list[Any]:
+        with contextlib.closing(sqlite3.connect(self.home / "registry.db", timeout=5)) as database:
+            return database.execute(query).fetchall()
 
     def all_running(self) -> bool:
         return all(row["state"] == "running" for row in self.status()["tree"])

@@ -76,15 +76,48 @@ def test_a_long_turn_of_the_loop_is_forgiven(house: House) -> None:
     assert house.row("symbol:ETHUSDT")["pid"] == before["pid"]
 
 
+def test_every_process_is_titled_by_what_it_does(house: House) -> None:
+    """`ps` shows roles and epochs, though Ray writes titles of its own."""
+    house.settle()
+    for row in house.status()["tree"]:
+        if row["kind"] == "supervisor":
+            title = f"vortex:root#{row['epoch']}"
+        elif row["kind"] == "standby":
+            title = "vortex:shell-"
+        else:
+            title = f"vortex:{row['name']}#{row['epoch']}"
+        eventually(lambda row=row, title=title: _title(row["pid"]).startswith(title), f"{row['name']} titled {title}")
+
+
+def test_a_death_is_recorded_under_the_epoch_of_who_died(house: House) -> None:
+    """Neither under the successor's nor under none."""
+    house.settle()
+    before = house.row("recorder")
+    os.kill(before["pid"], signal.SIGKILL)
+    after = house.replaced(before)
+    eventually(lambda: ("child.ready", after["epoch"]) in house.history("recorder"), "the successor on record")
+    about = house.history("recorder")
+    assert ("child.exited", before["epoch"]) in about
+    assert ("child.exited", after["epoch"]) not in about
+    assert all(epoch > 0 for _, epoch in about)
+
+
 def test_a_killed_root_is_reborn_and_adopts_every_child(house: House) -> None:
-    """The children work on; the new root has a larger epoch and knows them all by their old pids."""
+    """The children work on; the new root has a larger epoch, and knows their old pids and how often each came back."""
+    house.settle()
+    worn = house.row("executor")
+    os.kill(worn["pid"], signal.SIGKILL)
+    house.replaced(worn)
     house.settle()
     root, pids = house.row("root"), house.pids()
+    counts = house.restarts()
+    assert counts["executor"] == worn["restarts"] + 1
+    eventually(lambda: house.saved_restarts().get("executor") == counts["executor"], "the count on record")
     os.kill(root["pid"], signal.SIGKILL)
     eventually(lambda: house.row("root")["epoch"] > root["epoch"], "a reborn root")
     eventually(house.all_running, "a whole house")
     assert house.pids() == pids
-    assert house.row("root")["restarts"] == root["restarts"] + 1
+    assert house.restarts() == counts | {"root": root["restarts"] + 1}
     before = house.row("symbol:BTCUSDT")
     os.kill(before["pid"], signal.SIGKILL)
     house.replaced(before)  # it watches those it adopted
@@ -212,3 +245,7 @@ def test_a_child_nobody_looks_after_is_told_so(house: House) -> None:
     eventually(lambda: log.read_text().count("False") >= len(pids), "company again")
     eventually(house.all_running, "a whole house")
     assert house.pids() == pids
+
+
+def _title(pid: int) -> str:
+    return " ".join(processes.command_line(pid))

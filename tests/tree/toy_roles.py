@@ -110,7 +110,9 @@ class ToyRole:
             file.write(f"{self.ctx.role} {alone}\n")
 
     def view(self) -> dict[str, Any]:
-        return {"received": len(self.received), "alone": self.alone}
+        held = [{"symbol": "anything"}] if (self._crash.parent / "open").exists() else []
+        seen = {"received": len(self.received), "alone": self.alone}
+        return seen | {"state": "SERVING", "positions": held, "orders": []}
 
 
 def _spin() -> None:
@@ -168,6 +170,14 @@ class FileRegistry:
         """The history so far, for assertions."""
         rows = self._db.execute("SELECT row FROM events ORDER BY n").fetchall()
         return [msgspec.msgpack.decode(row[0], type=TreeRecord) for row in rows]
+
+
+async def toy_choice(settings_json: str, exclude: tuple[str, ...]) -> str:
+    """The most traded symbol is what a file says."""
+    chosen = Path(json.loads(settings_json)["crash_dir"]) / "choice"
+    symbol = chosen.read_text()
+    assert symbol not in exclude, "a symbol cannot have two places"
+    return symbol
 
 
 async def open_registry(settings_json: str) -> FileRegistry:

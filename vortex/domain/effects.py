@@ -13,6 +13,7 @@ from vortex.domain.lease import Lease
 from vortex.domain.message import Message
 from vortex.domain.orders import OrderSpec
 from vortex.domain.records import Record
+from vortex.domain.signals import Decision
 
 
 class Commit(Message, frozen=True, kw_only=True):
@@ -46,11 +47,15 @@ class QueryOrder(Message, frozen=True, kw_only=True):
 
 
 class TakeSnapshot(Message, frozen=True, kw_only=True):
-    """Read orders, algo orders, positions, balance and fills since `since_ms`; empty symbol means the account."""
+    """Read orders, algo orders, positions, balance and fills since `since_ms`; empty symbol means the account.
+
+    `quick` allows leaving out orders of symbols that are neither ours nor held, if those were listed within a minute.
+    """
 
     token: int
     symbol: str
     since_ms: int
+    quick: bool = False
 
 
 class ReadBalance(Message, frozen=True, kw_only=True):
@@ -125,14 +130,6 @@ class SaveBreaker(Message, frozen=True, kw_only=True):
     reason: str
 
 
-class Backfill(Message, frozen=True, kw_only=True):
-    """Symbol: fetch candles and trades over REST to close a gap (E0-5)."""
-
-    symbol: str
-    from_agg_id: int
-    since_ms: int
-
-
 class Audit(Message, frozen=True, kw_only=True):
     """A fact for the audit log and the screens; loss is tolerated (it is not the journal)."""
 
@@ -152,6 +149,14 @@ class Answer(Message, frozen=True, kw_only=True):
 
     request_id: str
     body_json: str
+
+
+class DecisionMade(Message, frozen=True, kw_only=True):
+    """A decision to trade with all its inputs, for people (S1-5): the trade it became, or the code that refused it."""
+
+    decision: Decision
+    trade_no: int = 0
+    refused: str = ""
 
 
 class Exit(Message, frozen=True, kw_only=True):
@@ -177,9 +182,9 @@ Effect = (
     | Instruct
     | GrantLease
     | SaveBreaker
-    | Backfill
     | Audit
     | Alert
+    | DecisionMade
     | Answer
     | Exit
 )

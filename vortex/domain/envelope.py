@@ -5,13 +5,12 @@ from typing import TypeAlias
 import msgspec
 
 from vortex.domain.commands import BreakerCommand, OperatorCommand, SymbolCommand
-from vortex.domain.effects import Alert, Audit
+from vortex.domain.effects import Alert, Audit, DecisionMade
 from vortex.domain.events import BreakerEvent, SymbolEvent
 from vortex.domain.message import Message
-from vortex.domain.signals import Decision
 
 Body: TypeAlias = (
-    SymbolCommand | OperatorCommand | BreakerCommand | SymbolEvent | BreakerEvent | Audit | Alert | Decision
+    SymbolCommand | OperatorCommand | BreakerCommand | SymbolEvent | BreakerEvent | Audit | Alert | DecisionMade
 )
 
 

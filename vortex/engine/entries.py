@@ -198,6 +198,8 @@ class Entries:
                 self._desk.cancel_timer(f"deadman/{symbol}")
                 self._desk.emit(ArmDeadMan(symbol=symbol, countdown_ms=0))
             return
+        if symbol not in self._armed and entry.state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED):
+            self.revive(symbol)
         stops = [order for order in self._trades.orders_of(symbol) if order.spec.leg is Leg.STOP]
         if all(stop.state.is_terminal or stop.facts.triggered for stop in stops):
             self._cancel(entry, "its stop is gone")

@@ -247,7 +247,7 @@ class ExecutorEngine:
             case UserStreamUp():
                 self._accounts.stream_restarted()
                 losses = self._stream_losses
-                self._reconciler.begin(Round("user stream up", "", then=lambda _: self._stream_up(losses)))
+                self._reconciler.begin(Round("user stream up", "", quick=True, then=lambda _: self._stream_up(losses)))
             case UserStreamDown(reason=reason):
                 self._doors.user_stream_up = False
                 self._stream_losses += 1
@@ -297,7 +297,7 @@ class ExecutorEngine:
         if any(part(key) for part in parts):
             return
         if key == "open":
-            self._reconciler.begin(Round("start", "", then=lambda _: self._open_doors()))
+            self._reconciler.begin(Round("start", "", quick=True, then=lambda _: self._open_doors()))
         else:
             self._desk.audit("timer.unknown", key=key)
 

@@ -120,8 +120,8 @@ class OrderBook:
         return [order for order in self._alive.values() if symbol in ("", order.spec.symbol)]
 
     def attempts(self, symbol: str, trade_no: int, leg: Leg) -> int:
-        """How many orders of a leg there have been."""
-        return sum(o.spec.leg is leg for o in self.of_trade(symbol, trade_no))
+        """The number of the next order of a leg; some before it may be in no book."""
+        return max((o.spec.attempt + 1 for o in self.of_trade(symbol, trade_no) if o.spec.leg is leg), default=0)
 
     # --- coming and going ---
 

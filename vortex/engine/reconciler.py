@@ -24,6 +24,7 @@ from vortex.engine.order_book import OrderBook
 from vortex.engine.protection import Protection
 from vortex.engine.trades import Trades
 from vortex.kernel.clock import MS
+from vortex.reconcile.claim import claimed
 from vortex.reconcile.diff import Difference, Kind, OurOrder, Ours, diff
 from vortex.reconcile.resolve import Action, Resolution, resolve
 
@@ -35,12 +36,14 @@ FILLS_BACK_MS = 600_000
 
 @dataclass(slots=True)
 class Round:
-    """One comparison under way: why, and who waits for it."""
+    """One comparison under way: why, and who waits for it. A quick one follows others of the same account so closely
+    that foreign orders in foreign symbols need not be listed again."""
 
     why: str
     symbol: str
     request_id: str = ""
     dry_run: bool = False
+    quick: bool = False
     then: Callable[[SnapshotTaken], None] | None = None
 
 
@@ -80,7 +83,9 @@ class Reconciler:
         """Ask the exchange for its side."""
         self._token += 1
         self._rounds[self._token] = round_
-        self._desk.emit(TakeSnapshot(token=self._token, symbol=round_.symbol, since_ms=self.fills_from_ms))
+        self._desk.emit(
+            TakeSnapshot(token=self._token, symbol=round_.symbol, since_ms=self.fills_from_ms, quick=round_.quick)
+        )
 
     def failed(self, event: SnapshotFailed) -> None:
         """No information: ask again, for the same reason."""
@@ -136,6 +141,8 @@ class Reconciler:
             positions={symbol: self._trades.position(symbol) for symbol in self._trades.open},
             moved_ns=self._trades.moved_ns,
             seen_fills=self._trades.seen_fills(),
+            plans={s: book.plan for s, book in self._trades.open.items() if not book.finishing and book.committing < 0},
+            tag=self._desk.settings.account_tag,
         )
 
     def _our_order(self, key: str) -> OurOrder:
@@ -176,6 +183,8 @@ class Reconciler:
     def _act(self, resolution: Resolution, snapshot: SnapshotTaken) -> None:
         difference, symbol = resolution.difference, resolution.difference.symbol
         match resolution.action:
+            case Action.TAKE_ORDER:
+                self._take_order(resolution, snapshot.orders)
             case Action.CANCEL_ORDER:
                 self._cancel(resolution, snapshot.orders)
             case Action.REPORT_ORDER:
@@ -184,7 +193,8 @@ class Reconciler:
                 order = self._orders.get(difference.key)
                 if order is not None:
                     self._orders.suspect(order)
-            case Action.LOOK_AGAIN:
+            case Action.LOOK_AGAIN | Action.AWAIT_STOP:
+                self._trades.resync(symbol)  # a symbol that sees its stop missing places another
                 self._ask_unsettled(symbol)
                 self._desk.set_timer(f"look/{symbol}", self._desk.settings.second_look_ms)
             case Action.ADOPT_POSITION:
@@ -207,6 +217,22 @@ class Reconciler:
             if described.client_order_id == key:
                 cancel = SendCancel(client_order_id=key, symbol=described.symbol, is_algo=described.is_algo)
                 self._ledger.require((_record(resolution, self._desk.now_ms),), partial(self._desk.emit, cancel))
+
+    def _take_order(self, resolution: Resolution, listed: tuple[VenueOrder, ...]) -> None:
+        """An order of the open trade that the journal does not know. It is in the book at once, so that nobody uses its
+        id for another order while the journal takes it."""
+        symbol, key = resolution.difference.symbol, resolution.difference.key
+        book = self._trades.open.get(symbol)
+        described = next((order for order in listed if order.client_order_id == key), None)
+        if book is None or described is None or self._orders.get(key) is not None:
+            return
+        spec = claimed(described, book.plan, self._desk.settings.account_tag)
+        if spec is None:
+            return
+        if spec.opens and self._doors.halted:
+            self._cancel(resolution, listed)
+            return
+        self._trades.take_order(spec, described)
 
     def _ask_unsettled(self, symbol: str) -> None:
         """A difference in quantity is most often a fill that we missed: ask for every order that may have had one."""

@@ -83,8 +83,9 @@ class Sessions:
         if symbol not in self._desk.instruments:
             self._desk.alert("error", f"{symbol} cannot be traded: no instrument")
             return
+        under_way = symbol in self._waiting
         self._waiting[symbol] = epoch
-        if self._doors.serving:
+        if self._doors.serving and not under_way:  # the comparison of the first asking serves the second
             self._reconciler.begin(Round("attach", symbol, then=lambda _: self._open(symbol)))
 
     def open_waiting(self) -> None:

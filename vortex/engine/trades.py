@@ -10,10 +10,18 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from vortex.domain.events import OpenTrade, TradeClosed
-from vortex.domain.orders import Leg, Side, VenueFill
+from vortex.domain.orders import Leg, OrderSpec, Side, VenueFill, VenueOrder
 from vortex.domain.plans import TradePlan
 from vortex.domain.reasons import ExitReason
-from vortex.domain.records import FillRecorded, JournalSnapshot, JournalTrade, Record, TradeFinished, TradeOpened
+from vortex.domain.records import (
+    FillRecorded,
+    JournalSnapshot,
+    JournalTrade,
+    OrderIntended,
+    Record,
+    TradeFinished,
+    TradeOpened,
+)
 from vortex.domain.signals import Strategy
 from vortex.engine.desk import Desk
 from vortex.engine.ledger import Ledger
@@ -171,6 +179,21 @@ class Trades:
         book = self.open.get(symbol)
         if book is None or book.plan.trade_no != parsed.trade_no:
             self.next_trade_no[symbol] = max(self.number_for(symbol), parsed.trade_no + 1)
+
+    def take_order(self, spec: OrderSpec, described: VenueOrder) -> None:
+        """An order of the open trade that stands at the exchange and was in no book: from now on it is in ours."""
+        book = self.open[spec.symbol]
+        self._ledger.record(OrderIntended(spec=spec, ts_ms=self._desk.now_ms))
+        order = self._orders.add(spec)
+        order.notices_to = False  # its symbol is shown everything instead
+        for fill, _ in book.fills:
+            if fill.client_order_id == spec.client_order_id:
+                self._orders.recount(order, fill)
+        self._orders.describe(described)
+        order.notices_to = True
+        self._desk.audit("order.taken", client_order_id=spec.client_order_id, symbol=spec.symbol)
+        self._desk.alert("warning", f"{spec.symbol}: {spec.client_order_id} stood at the exchange and was in no book")
+        self.resync(spec.symbol)
 
     # --- fills ---
 

@@ -73,6 +73,10 @@ class Position:
         """Orders of one leg, oldest first."""
         return [row for row in self.orders if row.spec.leg is leg]
 
+    def attempt(self, leg: Leg) -> int:
+        """The number of the next order of a leg; some before it may be in no book."""
+        return max((row.spec.attempt + 1 for row in self.rows(leg)), default=0)
+
     @property
     def entry(self) -> OrderRow | None:
         """The entry order; an adopted position has none."""

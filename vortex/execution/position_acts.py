@@ -62,7 +62,7 @@ def cancel(position: Position, row: OrderRow, why: str) -> Acted:
 def next_stop(position: Position, trigger_ticks: int) -> OrderSpec:
     """The next stop of the trade; reduce-only with a quantity while a closePosition stop may still be there."""
     crowded = any(row.spec.close_position for row in position.living_stops())
-    attempt = len(position.rows(Leg.STOP))
+    attempt = position.attempt(Leg.STOP)
     return stop_spec(
         position.settings.account_tag, position.plan, attempt, trigger_ticks, position.net if crowded else 0
     )
@@ -105,7 +105,8 @@ def _keep_target(position: Position) -> Acted:
     missing = min(position.target_lots - position.target_filled, position.net)
     if missing <= 0:
         return position, []
-    spec = take_profit_spec(position.settings.account_tag, position.plan, len(rows), missing)
+    attempt = position.attempt(Leg.TAKE_PROFIT)
+    spec = take_profit_spec(position.settings.account_tag, position.plan, attempt, missing)
     return submit(position, spec, "take profit")
 
 
@@ -138,7 +139,8 @@ def _close(position: Position) -> Acted:
         return position, []
     reason = closing_reason(position)
     assert reason is not None, "closing for no reason"
-    spec = close_spec(position.settings.account_tag, position.plan, len(closes), position.signed_net, reason.value)
+    attempt = position.attempt(Leg.CLOSE)
+    spec = close_spec(position.settings.account_tag, position.plan, attempt, position.signed_net, reason.value)
     return submit(position, spec, reason.value)
 
 

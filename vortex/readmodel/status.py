@@ -78,7 +78,13 @@ def _symbol(view: View) -> dict[str, Any]:
         "signals": dict(view.get("signals", {})),
         "decision": dict(view.get("decision") or {}),
         "position": view.get("position"),
+        "timings": {name: _timing(seen) for name, seen in view.get("timings", {}).items() if isinstance(seen, Mapping)},
     }
+
+
+def _timing(seen: View) -> dict[str, Any]:
+    """One stage timer without its buckets, which are for programs that add up."""
+    return {name: value for name, value in seen.items() if name != "buckets"}
 
 
 def _position(row: View, symbol: View, now_ms: int) -> dict[str, Any]:

@@ -7,18 +7,22 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vortex.domain.events import OrderRow
 from vortex.domain.orders import Leg, OrderState, VenueOrder
 from vortex.domain.outcomes import SnapshotTaken
+from vortex.domain.plans import TradePlan
+from vortex.reconcile.claim import claimed, names_trade
 
 
 class Kind(enum.StrEnum):
     """Classes of difference, in the words of the spec."""
 
     MISSING_FILL = "missing_fill"
+    UNRECORDED_ORDER = "unrecorded_order"
     ORPHAN_ORDER = "orphan_order"
+    ONLY_STOP = "only_stop"
     UNKNOWN_POSITION = "unknown_position"
     HANGING_ORDER = "hanging_order"
     STATUS_MISMATCH = "status_mismatch"
@@ -48,12 +52,17 @@ class OurOrder:
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """Our side of the comparison. Positions in signed lots; `moved_ns` is when a symbol's fills last changed."""
+    """Our side of the comparison. Positions in signed lots; `moved_ns` is when a symbol's fills last changed.
+
+    `plans` are the open trades that may still have orders, by symbol, and `tag` begins the ids of our account.
+    """
 
     orders: Mapping[str, OurOrder]
     positions: Mapping[str, int]
     moved_ns: Mapping[str, int]
     seen_fills: Mapping[str, frozenset[int]]
+    plans: Mapping[str, TradePlan] = field(default_factory=dict)
+    tag: str = ""
 
 
 def diff(ours: Ours, theirs: SnapshotTaken, recent_ns: int) -> tuple[Difference, ...]:
@@ -87,7 +96,7 @@ def _orders_of_theirs(ours: Ours, theirs: SnapshotTaken, horizon: int) -> list[D
     for order in theirs.orders:
         mine = ours.orders.get(order.client_order_id)
         if mine is None:
-            found.append(_orphan(order))
+            found.append(_unknown(ours, theirs, order))
         elif mine.touched_ns <= horizon and mine.row.state.is_terminal and not order.state.is_terminal:
             found.append(_mismatch(order, mine.row) if mine.of_open_trade else _orphan(order))
         elif mine.touched_ns <= horizon and not mine.of_open_trade and not mine.row.state.is_terminal:
@@ -97,8 +106,28 @@ def _orders_of_theirs(ours: Ours, theirs: SnapshotTaken, horizon: int) -> list[D
     return found
 
 
-def _orphan(order: VenueOrder) -> Difference:
-    return Difference(Kind.ORPHAN_ORDER, order.symbol, order.client_order_id, "", order.state.value)
+def _unknown(ours: Ours, theirs: SnapshotTaken, order: VenueOrder) -> Difference:
+    """Not in our book: of an open trade all the same, or a stranger, or what stands between a position and its loss."""
+    plan = ours.plans.get(order.symbol)
+    if plan is None or names_trade(order.client_order_id, plan, ours.tag) is None:
+        return _orphan(order)
+    if claimed(order, plan, ours.tag) is not None:
+        return _orphan(order, Kind.UNRECORDED_ORDER)
+    held = next((each.qty_lots for each in theirs.positions if each.symbol == order.symbol), 0)
+    others = (each for each in theirs.orders if each is not order and _is_stop(each, order.symbol, held))
+    alone = _is_stop(order, order.symbol, held) and not any(
+        each.client_order_id in ours.orders or claimed(each, plan, ours.tag) is not None for each in others
+    )
+    return _orphan(order, Kind.ONLY_STOP if alone else Kind.ORPHAN_ORDER)
+
+
+def _is_stop(order: VenueOrder, symbol: str, held_lots: int) -> bool:
+    """Whether it stands on the side on which it ends this position."""
+    return order.symbol == symbol and order.is_algo and order.side.sign * held_lots < 0
+
+
+def _orphan(order: VenueOrder, kind: Kind = Kind.ORPHAN_ORDER) -> Difference:
+    return Difference(kind, order.symbol, order.client_order_id, "", order.state.value)
 
 
 def _mismatch(order: VenueOrder, row: OrderRow) -> Difference:
@@ -153,10 +182,7 @@ def _stops(ours: Ours, theirs: SnapshotTaken, horizon: int) -> list[Difference]:
     for position in theirs.positions:
         if position.qty_lots == 0 or ours.moved_ns.get(position.symbol, 0) > horizon:
             continue
-        stopped = any(
-            order.symbol == position.symbol and order.is_algo and order.side.sign * position.qty_lots < 0
-            for order in theirs.orders
-        )
+        stopped = any(_is_stop(order, position.symbol, position.qty_lots) for order in theirs.orders)
         moving = any(
             mine.row.spec.leg is Leg.STOP
             and mine.row.spec.symbol == position.symbol

@@ -13,7 +13,9 @@ class Action(enum.StrEnum):
     """What the executor does; the words are also the rule's name in the audit log."""
 
     RECORD_FILL = "record the fill"
+    TAKE_ORDER = "take the order into the book"
     CANCEL_ORDER = "cancel the order"
+    AWAIT_STOP = "cancel the stop once another one stands"
     REPORT_ORDER = "report a foreign order and leave it"
     ASK_ORDER = "ask for the order by its id"
     TAKE_THEIR_WORD = "take the exchange's description"
@@ -26,6 +28,7 @@ class Action(enum.StrEnum):
 SETTLED = frozenset(
     {
         Action.RECORD_FILL,
+        Action.TAKE_ORDER,
         Action.CANCEL_ORDER,
         Action.REPORT_ORDER,
         Action.TAKE_THEIR_WORD,
@@ -52,6 +55,8 @@ class Resolution:
 
 _RULES: Mapping[Kind, Action] = {
     Kind.MISSING_FILL: Action.RECORD_FILL,
+    Kind.UNRECORDED_ORDER: Action.TAKE_ORDER,
+    Kind.ONLY_STOP: Action.AWAIT_STOP,
     Kind.HANGING_ORDER: Action.ASK_ORDER,
     Kind.STATUS_MISMATCH: Action.TAKE_THEIR_WORD,
     Kind.MISSING_STOP: Action.GUARD_POSITION,

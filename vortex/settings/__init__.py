@@ -3,6 +3,7 @@
 from vortex.settings.load import Loaded, load, locate
 from vortex.settings.model import (
     LogSettings,
+    MarketSettings,
     MirrorSettings,
     RaySettings,
     Settings,
@@ -16,6 +17,7 @@ from vortex.settings.show import ShownSetting, show
 __all__ = [
     "Loaded",
     "LogSettings",
+    "MarketSettings",
     "MirrorSettings",
     "RaySettings",
     "Secrets",

@@ -13,6 +13,8 @@ from msgspec import Meta
 
 from vortex.execution.settings import ExecutionSettings
 from vortex.kernel.errors import ConfigError
+from vortex.market.feed import FeedSettings
+from vortex.market.polls import PollSettings
 from vortex.risk.breaker_settings import BreakerSettings
 from vortex.risk.settings import RiskSettings
 from vortex.signals.settings import SignalSettings
@@ -24,6 +26,11 @@ Positive = Annotated[int, Meta(ge=1)]
 NotNegative = Annotated[int, Meta(ge=0)]
 
 _SYMBOL = re.compile(r"^[A-Z0-9]{2,20}(_[0-9]{6})?$")
+
+
+def is_symbol(name: str) -> bool:
+    """Whether a contract's name is one that `symbols` takes."""
+    return _SYMBOL.match(name) is not None
 
 
 def default_home() -> str:
@@ -45,6 +52,18 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     seed: NotNegative = 7
     allow_unsafe_key: bool = False
     """Accept a live key that may withdraw or has no address restriction (P-7)."""
+
+
+class MarketSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which markets are traded beside `symbols` (P-1), and how they are listened to (E0-3, E0-4, E0-6)."""
+
+    top_volume_slot: bool = False
+    """One more symbol: the USDT perpetual with the largest 24 h quote volume, BTC, ETH and `symbols` left out.
+
+    Chosen at the start, and again at 00:00 UTC; it changes while the account is flat.
+    """
+    feed: FeedSettings = FeedSettings()
+    polls: PollSettings = PollSettings()
 
 
 class RaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -103,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     home: str = msgspec.field(default_factory=default_home)
     """The one directory of all state (VORTEX_HOME)."""
     symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT")
+    market: MarketSettings = MarketSettings()
     venue: VenueSettings = VenueSettings()
     ray: RaySettings = RaySettings()
     mirror: MirrorSettings = MirrorSettings()
@@ -119,7 +139,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if not self.symbols:
             raise ConfigError("symbols: at least one, for example BTCUSDT")
         for symbol in self.symbols:
-            if not _SYMBOL.match(symbol):
+            if not is_symbol(symbol):
                 raise ConfigError(f"symbols: {symbol!r} is not a symbol such as BTCUSDT")
         if len(set(self.symbols)) < len(self.symbols):
             raise ConfigError(f"symbols: one of {', '.join(self.symbols)} is there twice")

@@ -9,10 +9,12 @@ from vortex.supervision.spec import ChildSpec, ExitReason
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """Begin. `adopted` are roles found alive (role → ready?), `set_aside` those a former life had quarantined."""
+    """Begin. `adopted` are roles found alive (role → ready?), `set_aside` those a former life had quarantined,
+    `restarts` what it had counted, by name."""
 
     adopted: tuple[tuple[str, bool], ...] = ()
     set_aside: tuple[str, ...] = ()
+    restarts: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

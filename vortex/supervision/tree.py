@@ -80,6 +80,11 @@ class Tree:
         """Roles that were quarantined or parked."""
         return [c.name for c in leaves(self._root) if c.status is Status.SET_ASIDE]
 
+    def restarts(self) -> dict[str, int]:
+        """How often each node came back by itself; those that never did are left out."""
+        nodes: list[Node] = [*self._branches.values(), *self._leaves.values()]
+        return {node.name: node.restarts for node in nodes if node.restarts}
+
     def which_children(self, supervisor: str) -> list[Row]:
         """The direct children of a supervisor, in start order."""
         return [row(child, self._phase()) for child in self._branches[supervisor].children]
@@ -123,6 +128,10 @@ class Tree:
 
     def _boot(self, event: ev.Boot) -> None:
         self._root.open()
+        for name, count_before in event.restarts:
+            node = self._leaves.get(name) or self._branches.get(name)
+            if node is not None:
+                node.restarts = count_before
         for role in event.set_aside:
             if role in self._leaves:
                 self._leaves[role].status = Status.SET_ASIDE

@@ -1,6 +1,6 @@
 """Reads of the account: the snapshot that reconciliation trusts, fills with client ids, modes, fees, key rights."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from vortex.adapters.binance import endpoints, rest_wire, translate
 from vortex.adapters.binance.concurrently import together
 from vortex.adapters.binance.grid import finite
+from vortex.adapters.binance.remembered import Remembered
 from vortex.adapters.binance.rest import Params, RestClient
 from vortex.adapters.binance.translate import Instruments
 from vortex.domain.orders import VenueBalance, VenueFill, VenueOrder
@@ -41,11 +42,13 @@ _ANYTHING = msgspec.json.Decoder(msgspec.Raw)
 
 class AccountReader:
     """Everything that is asked of the account. `symbols` are those whose fills a whole-account snapshot must cover
-    even when they have neither a position nor an order any more."""
+    even when they have neither a position nor an order any more. `remembered` saves asking again what was asked lately,
+    by a former incarnation too."""
 
-    def __init__(self, rest: RestClient, symbols: Iterable[str] = ()) -> None:
+    def __init__(self, rest: RestClient, symbols: Iterable[str] = (), remembered: Remembered | None = None) -> None:
         self._rest = rest
         self._symbols = tuple(symbols)
+        self._remembered = remembered or Remembered()
         self._client_ids: dict[tuple[str, int], str] = {}
 
     def remember(self, order: VenueOrder) -> None:
@@ -56,23 +59,29 @@ class AccountReader:
         else:
             self._note(order.symbol, order.venue_order_id, order.client_order_id)
 
-    async def snapshot(self, token: int, symbol: str, since_ms: int, instruments: Instruments) -> SnapshotTaken:
-        """Orders, algo orders, positions, balance and fills since `since_ms`; an empty symbol means the account."""
+    async def snapshot(
+        self, token: int, symbol: str, since_ms: int, instruments: Instruments, *, quick: bool = False
+    ) -> SnapshotTaken:
+        """Orders, algo orders, positions, balance and fills since `since_ms`; an empty symbol means the account.
+
+        A quick one lists the orders of our symbols and of those with a position one by one, for a fortieth of the
+        weight, while the whole account was listed within the last minute.
+        """
         asked_mono_ns, taken_ms = self._rest.clock.mono(), self._rest.venue_ms()
         of_symbol: Params = {"symbol": symbol} if symbol else {}
-        orders, algos, positions, account = await together(
-            self._rest.read(endpoints.OPEN_ORDERS, of_symbol, _ORDERS),
-            self._rest.read(endpoints.OPEN_ALGOS, of_symbol, _ALGOS),
+        narrow = quick and not symbol and self._remembered.listed(self._symbols, taken_ms)
+        listed, positions, account = await together(
+            self._open_orders(self._symbols if narrow else (symbol,), instruments),
             self._rest.read(endpoints.POSITIONS, of_symbol, _POSITIONS),
             self._rest.read(endpoints.ACCOUNT, {}, _ACCOUNT),
         )
-        open_orders = (
-            *(translate.from_order(wire, instruments, listed_open=True) for wire in orders),
-            *(translate.from_algo(wire, instruments, listed_open=True) for wire in algos),
-        )
-        for order in open_orders:
-            self.remember(order)
         held = translate.from_positions(positions, instruments)
+        open_orders: tuple[VenueOrder, ...] = listed
+        if narrow:
+            others = sorted({position.symbol for position in held} - {*self._symbols})
+            open_orders += await self._open_orders(others, instruments)
+        elif not symbol:
+            self._remembered.learn_listing(self._symbols, taken_ms)
         asked = {symbol} if symbol else {*self._symbols}
         asked |= {order.symbol for order in open_orders} | {position.symbol for position in held}
         fills = await together(*(self.fills(name, since_ms, taken_ms, instruments) for name in sorted(asked)))
@@ -86,6 +95,21 @@ class AccountReader:
             taken_ms=taken_ms,
             asked_mono_ns=asked_mono_ns,
         )
+
+    async def _open_orders(self, symbols: Sequence[str], instruments: Instruments) -> tuple[VenueOrder, ...]:
+        """Open orders of both kinds; an empty symbol means the account."""
+        asked: list[Params] = [{"symbol": symbol} if symbol else {} for symbol in symbols]
+        orders, algos = await together(
+            together(*(self._rest.read(endpoints.OPEN_ORDERS, params, _ORDERS) for params in asked)),
+            together(*(self._rest.read(endpoints.OPEN_ALGOS, params, _ALGOS) for params in asked)),
+        )
+        found = (
+            *(translate.from_order(wire, instruments, listed_open=True) for page in orders for wire in page),
+            *(translate.from_algo(wire, instruments, listed_open=True) for page in algos for wire in page),
+        )
+        for order in found:
+            self.remember(order)
+        return found
 
     async def balance(self) -> VenueBalance:
         """Account totals now; the user stream says nothing when resting orders block margin."""
@@ -158,9 +182,10 @@ class AccountReader:
             await self._set(endpoints.SET_POSITION_MODE, {"dualSidePosition": "false"})
         if config.multi_assets_margin:
             await self._set(endpoints.SET_MULTI_ASSETS, {"multiAssetsMargin": "false"})
+        found = await self._rest.read(endpoints.SYMBOL_CONFIG, {}, _SYMBOL_CONFIG)
+        crossed = {row.symbol for row in found if row.margin_type == "CROSSED"}
         for symbol in symbols:
-            found = await self._rest.read(endpoints.SYMBOL_CONFIG, {"symbol": symbol}, _SYMBOL_CONFIG)
-            if not any(row.symbol == symbol and row.margin_type == "CROSSED" for row in found):
+            if symbol not in crossed:
                 await self._set(endpoints.SET_MARGIN_TYPE, {"symbol": symbol, "marginType": "CROSSED"})
 
     async def _set(self, call: endpoints.Call, params: Params) -> None:
@@ -170,19 +195,35 @@ class AccountReader:
             if err.code not in ALREADY_SET:
                 raise
 
-    async def fee_rates(self, symbol: str) -> tuple[Decimal, Decimal]:
-        """Maker and taker rate in force (P-5): with the BNB discount only while there is BNB to pay with."""
-        rates, burn = await together(
-            self._rest.read(endpoints.COMMISSION_RATE, {"symbol": symbol}, _COMMISSION),
-            self._rest.read(endpoints.FEE_BURN, {}, _FEE_BURN),
-        )
-        factor = Decimal(1)
-        if burn.fee_burn:
-            account = await self._rest.read(endpoints.ACCOUNT, {}, _ACCOUNT)
-            if any(asset.asset == "BNB" and finite(asset.wallet_balance, "BNB") > 0 for asset in account.assets):
-                factor = BNB_DISCOUNT
-        maker = finite(rates.maker_commission_rate, "makerCommissionRate")
-        return maker * factor, finite(rates.taker_commission_rate, "takerCommissionRate") * factor
+    async def fee_rates(self, symbols: Iterable[str]) -> dict[str, tuple[Decimal, Decimal]]:
+        """Maker and taker rates in force (P-5), asked for again after an hour.
+
+        The BNB discount holds only while there is BNB to pay with.
+        """
+        now_ms = self._rest.venue_ms()
+        known = {symbol: self._remembered.fees(symbol, now_ms) for symbol in symbols}
+        rates = {symbol: fees for symbol, fees in known.items() if fees is not None}
+        missing = [symbol for symbol in known if symbol not in rates]
+        if missing:
+            factor = await self._discount()
+            for symbol in missing:
+                rates[symbol] = await self._rates(symbol, factor)
+                self._remembered.learn_fees(symbol, *rates[symbol], now_ms)
+        return rates
+
+    async def _discount(self) -> Decimal:
+        """What paying fees in BNB leaves of them; 1 without BNB."""
+        burn = await self._rest.read(endpoints.FEE_BURN, {}, _FEE_BURN)
+        if not burn.fee_burn:
+            return Decimal(1)
+        account = await self._rest.read(endpoints.ACCOUNT, {}, _ACCOUNT)
+        pays = any(asset.asset == "BNB" and finite(asset.wallet_balance, "BNB") > 0 for asset in account.assets)
+        return BNB_DISCOUNT if pays else Decimal(1)
+
+    async def _rates(self, symbol: str, factor: Decimal) -> tuple[Decimal, Decimal]:
+        said = await self._rest.read(endpoints.COMMISSION_RATE, {"symbol": symbol}, _COMMISSION)
+        maker = finite(said.maker_commission_rate, "makerCommissionRate")
+        return maker * factor, finite(said.taker_commission_rate, "takerCommissionRate") * factor
 
     async def key_rights(self) -> rest_wire.KeyRights | None:
         """What the key may do; None where the exchange has no such call (everywhere but live)."""

@@ -53,9 +53,15 @@ class MarketReader:
             newest = await self._ask(
                 endpoints.AGG_TRADES, {"symbol": symbol, "limit": min(limit, TRADES_MAX)}, _AGG_TRADES
             )
-            if limit <= TRADES_MAX or len(newest) < TRADES_MAX:
-                return [_trade(symbol, row) for row in newest]
-            from_id = max(newest[-1].id - limit + 1, 0)
+            while len(newest) < limit and newest and newest[0].id > 0:
+                wanted = min(limit - len(newest), TRADES_MAX, newest[0].id)
+                params: Params = {"symbol": symbol, "fromId": newest[0].id - wanted, "limit": wanted}
+                page = await self._ask(endpoints.AGG_TRADES, params, _AGG_TRADES)
+                older = [row for row in page if row.id < newest[0].id]
+                if not older:
+                    break
+                newest = older + newest
+            return [_trade(symbol, row) for row in newest]
         rows: list[rest_wire.AggTrade] = []
         while len(rows) < limit:
             wanted = min(limit - len(rows), TRADES_MAX)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -14,7 +14,7 @@ from vortex.adapters.binance.clock_offset import ClockOffset, ClockSample, estim
 from vortex.adapters.binance.endpoints import Call, Host, Purpose, Security, Urls
 from vortex.adapters.binance.errors import CLOCK_CODES, ORDER_LIMIT_CODES, Failure, classify, read_failure
 from vortex.adapters.binance.signing import Credentials, encode, signed
-from vortex.kernel.clock import MS, Clock
+from vortex.kernel.clock import MS, Clock, SystemClock
 from vortex.kernel.errors import ConfigError, NotSent, OutcomeUnknown, RateLimited, VenueRejected, VortexError
 
 T = TypeVar("T")
@@ -61,7 +61,17 @@ class ServerTime(msgspec.Struct, rename="camel"):
     server_time: int
 
 
-def _ignore(_: object) -> None:
+class StampedResponse(aiohttp.ClientResponse):
+    """Knows when its request was written: it is made right after the last byte went to the transport, which hands it to
+    the kernel at once. Requests have no body here; one with a body would still be on its way."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The machine's own clock, not a scaled one: it is compared with stamps of other processes.
+        self.written_ns = SystemClock().mono()
+
+
+def _ignore(*_: object) -> None:
     return
 
 
@@ -77,13 +87,16 @@ class RestClient:
         *,
         on_limits: Callable[[UsedLimits], None] = _ignore,
         on_sample: Callable[[RestSample], None] = _ignore,
+        on_written: Callable[[str, int], None] = _ignore,
     ) -> None:
+        """`on_written` hears an order's id and the monotonic ns of its request's last byte, once it is answered."""
         self._hosts = {Host.TRADING: urls.rest, Host.MARKET: urls.market_rest, Host.SPOT: urls.spot_rest}
         self._clock = clock
         self._credentials = credentials
         self._settings = settings or RestSettings()
         self._on_limits = on_limits
         self._on_sample = on_sample
+        self._on_written = on_written
         self._timeout, self._order_timeout = (
             aiohttp.ClientTimeout(total=total_ms / 1_000, connect=self._settings.connect_timeout_ms / 1_000)
             for total_ms in (self._settings.timeout_ms, self._settings.order_timeout_ms)
@@ -183,6 +196,8 @@ class RestClient:
             async with self._open().request(
                 call.method, url, headers=headers, timeout=timeout, allow_redirects=False
             ) as answer:
+                if stamp_ms is not None and isinstance(answer, StampedResponse):
+                    self._on_written(str(params.get("newClientOrderId", "")), answer.written_ns)
                 body = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as err:
             self._sample(call, sent_ns, healthy=False)
@@ -233,9 +248,10 @@ class RestClient:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
+                response_class=StampedResponse,
                 connector=aiohttp.TCPConnector(
                     limit=self._settings.connections_max, keepalive_timeout=_KEEP_ALIVE_S, ttl_dns_cache=_DNS_CACHE_S
-                )
+                ),
             )
         return self._session
 

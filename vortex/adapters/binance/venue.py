@@ -11,6 +11,7 @@ from vortex.adapters.binance.account import AccountReader
 from vortex.adapters.binance.errors import MISSING_ORDER, UNKNOWN_SYMBOL
 from vortex.adapters.binance.instruments import Listing
 from vortex.adapters.binance.market_reader import MarketReader
+from vortex.adapters.binance.remembered import Remembered
 from vortex.adapters.binance.rest import Params, RestClient
 from vortex.domain.instruments import Instrument
 from vortex.domain.market import Candle, Interval, Trade
@@ -30,10 +31,10 @@ class BinanceVenue:
     calls that are not part of the port (polls, modes, key rights).
     """
 
-    def __init__(self, rest: RestClient, symbols: Iterable[str] = ()) -> None:
+    def __init__(self, rest: RestClient, symbols: Iterable[str] = (), remembered: Remembered | None = None) -> None:
         self._rest = rest
         self._listing: Listing | None = None
-        self.account = AccountReader(rest, symbols)
+        self.account = AccountReader(rest, symbols, remembered)
         self.market = MarketReader(rest)
 
     async def start(self) -> None:
@@ -136,11 +137,12 @@ class BinanceVenue:
         child, fills = await self._query_order({"symbol": symbol, "orderId": parent.child_order_id}, known)
         return (parent if child is None else led_by(parent, child)), fills
 
-    async def snapshot(self, token: int, symbol: str, since_ms: int) -> SnapshotTaken:
-        """The exchange's facts (S3-9)."""
+    async def snapshot(self, token: int, symbol: str, since_ms: int, *, quick: bool = False) -> SnapshotTaken:
+        """The exchange's facts (S3-9). A quick one may leave out orders of symbols that were listed a moment ago and
+        are neither ours nor held."""
         known = await self._known()
         try:
-            return await self.account.snapshot(token, symbol, since_ms, known)
+            return await self.account.snapshot(token, symbol, since_ms, known, quick=quick)
         except RemoteViolation as err:
             raise OutcomeUnknown(f"snapshot: {err}") from err
 
@@ -170,10 +172,10 @@ class BinanceVenue:
         """One-way, single-asset, cross margin."""
         await self.account.ensure_modes(symbols)
 
-    async def fee_rates(self, symbol: str) -> tuple[Decimal, Decimal]:
-        """Maker and taker rate in force, as fractions (P-5)."""
+    async def fee_rates(self, symbols: Iterable[str]) -> dict[str, tuple[Decimal, Decimal]]:
+        """Maker and taker rates in force by symbol, as fractions (P-5)."""
         try:
-            return await self.account.fee_rates(symbol)
+            return await self.account.fee_rates(symbols)
         except RemoteViolation as err:
             raise OutcomeUnknown(f"fee rates: {err}") from err
 

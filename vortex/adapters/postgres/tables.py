@@ -311,8 +311,11 @@ decisions = Table(
     Column("failed", JSONB, nullable=False),
     Column("reason", Text, nullable=False),
     Column("signals", JSONB, nullable=False),
+    Column("trade_no", BigInteger),
+    Column("refused", Text, nullable=False, server_default=""),
     Index(None, "symbol", "ts"),
     Index(None, "ts"),
+    Index(None, "symbol", "trade_no", postgresql_where=text("trade_no IS NOT NULL")),
 )
 
 # --- learning and history --------------------------------------------------------------------------------------------
