@@ -4,7 +4,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from rich.table import Table
 
 from cli.failures import err, explained, out, print_json
 from cli.options import Json
-from supervisors import attach, cluster_file
+from supervisors import cluster_file
 from vortex.settings import Loaded, load
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ KINDS = "executor,symbol,breaker,root"
 STANDBYS = 2
 HOLD_MS = 4_000
 """Positions are closed after this, so that entries follow one another and the next one is not awaited for long."""
-HOLDS = ("risk.momentum.max_hold_ms", "risk.reversion.max_hold_ms", "risk.cascade.max_hold_ms")
+STRATEGIES = ("momentum", "reversion", "cascade")
 
 app = typer.Typer(no_args_is_help=True, help="Measure on this machine.")
 
@@ -57,7 +57,7 @@ def recovery(
     """
     import psycopg
 
-    from supervisors.bench_recovery import Bench, Exchange, chosen_kinds, protection, summary
+    from supervisors.bench_recovery import Bench, Exchange, chosen_kinds, protection, summary, weights
     from vortex.adapters.beats import BeatsPage
 
     wanted = chosen_kinds(kinds)
@@ -69,12 +69,14 @@ def recovery(
         exchange = Exchange(str(facts.services["venue"]["rest"]))
         raylet = next(fact.pid for fact in facts.processes if fact.name == "raylet")
         bench = Bench(page, exchange, journal, raylet, loaded.settings.symbols, standbys, show)
-        results: dict[str, Any] = summary(bench.run(wanted, rounds, freeze=freeze))
+        seen = bench.run(wanted, rounds, freeze=freeze)
+        results: dict[str, Any] = summary(seen)
         about = {
             "rounds": rounds,
             "standbys": standbys,
             "cores": psutil.cpu_count(),
             "load": psutil.getloadavg()[1],
+            "weights": weights(seen),
             **protection(exchange),
         }
     if json:
@@ -84,26 +86,41 @@ def recovery(
 
 
 @contextmanager
-def private_system(standbys: int) -> Iterator[tuple[Loaded, cluster_file.ClusterFile]]:
-    """A drilling system with an exchange and a state directory of its own, gone afterwards."""
-    from cli.launch import launch_plan
+def private_system(
+    standbys: int, settings: Mapping[str, object] | None = None, exchange: Sequence[str] = ()
+) -> Iterator[tuple[Loaded, cluster_file.ClusterFile]]:
+    """A drilling system with an exchange and a state directory of its own, gone afterwards, interrupted or not.
+
+    `settings` are dotted paths on top of the profile, `exchange` are arguments of the simulated exchange.
+    """
+    from cli.launch import launch_plan, venue_arguments
     from supervisors.daemonize import detach
+    from supervisors.ending import end_system
     from supervisors.launcher import Launcher
+    from supervisors.venue_service import VenueService
 
     home = Path(tempfile.mkdtemp(prefix="v7-bench-"))
     try:
         (home / "vortex.toml").touch()  # so that no file of the operator's is read
-        holds = dict.fromkeys(HOLDS, HOLD_MS)
-        loaded = load({"VORTEX_HOME": str(home)}, flags={"profile": "drill", "ray.standbys": standbys, **holds})
+        flags = {"profile": "drill", "ray.standbys": standbys, **lives("max_hold_ms", HOLD_MS), **(settings or {})}
+        loaded = load({"VORTEX_HOME": str(home)}, flags=flags)
         plan = patient(launch_plan(loaded))
+        if exchange:
+            own = VenueService(home, [*venue_arguments(loaded.settings), *exchange])
+            plan = replace(plan, services=[own if one.name == own.name else one for one in plan.services])
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # the system must not outlive us
-        detach(lambda progress: Launcher(plan, progress).run(), home / "log" / "launcher.log", show_step)
         try:
+            detach(lambda progress: Launcher(plan, progress).run(), home / "log" / "launcher.log", show_step)
             yield loaded, cluster_file.living(home)
         finally:
-            attach.stop(home, "flatten")
+            end_system(home)
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def lives(name: str, ms: int) -> dict[str, object]:
+    """One duration of every strategy's risk settings, by dotted path."""
+    return {f"risk.{strategy}.{name}": ms for strategy in STRATEGIES}
 
 
 def patient(plan: "LaunchPlan") -> "LaunchPlan":
@@ -132,14 +149,16 @@ def show_step(phase: str, text: str) -> None:
 
 def print_table(results: dict[str, Any], about: dict[str, Any]) -> None:
     """p50 and p99 side by side, in ms."""
-    table = Table("killed", "detect", "restart", "reconciled", "trading", box=None, header_style="dim")
+    table = Table("killed", "detect", "restart", "reconciled", "trading", "weight", box=None, header_style="dim")
     for kind, measures in results.items():
-        table.add_row(kind, *(cell(measures[name]) for name in measures))
+        weight = about["weights"][kind].get("total", 0.0)
+        table.add_row(kind, *(cell(measures[name]) for name in measures), f"{weight:,.0f}")
     out.print(table)
     out.print(
-        f"ms after the signal, p50 / p99 of {about['rounds']} rounds; {about['positions']} positions, at most "
-        f"{about['unprotected_max_ms']} ms without a stop; {about['orders']} orders, "
-        f"{about['duplicate_order_ids']} duplicate ids; load {about['load']:.1f} on {about['cores']} cores"
+        f"ms after the signal, p50 / p99 of {about['rounds']} rounds; request weight of one recovery, mean; "
+        f"{about['positions']} positions, at most {about['unprotected_max_ms']} ms without a stop; "
+        f"{about['orders']} orders, {about['duplicate_order_ids']} duplicate ids; "
+        f"load {about['load']:.1f} on {about['cores']} cores"
     )
 
 

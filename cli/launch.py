@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from cli.keys import with_keys
-from supervisors.config import RootConfig
+from supervisors.config import TOP_VOLUME, RootConfig, with_slot
 from supervisors.head import HeadSettings
 from supervisors.launcher import LaunchPlan, Progress
 from supervisors.venue_service import VenueService
@@ -20,6 +20,7 @@ from vortex.adapters.embedded.external import postgres_service, redis_service
 from vortex.adapters.embedded.service import Service
 from vortex.adapters.mirror import MirrorReader
 from vortex.adapters.postgres import migrations
+from vortex.exchange.instruments import DEFAULT_INSTRUMENTS
 from vortex.kernel.clock import SystemClock
 from vortex.kernel.errors import ConfigError, NotRunning
 from vortex.settings import Loaded, Secrets, Settings
@@ -49,9 +50,16 @@ def launch_plan(loaded: Loaded) -> LaunchPlan:
         forget_views(started["redis"].dsn, settings)
         progress("services", "asking the exchange for our symbols and our account")
         asyncio.run(preflight(addressed(settings, started), keys))
+        if settings.market.top_volume_slot:
+            slot.append(
+                asyncio.run(bootstrap.top_volume(addressed(settings, started), SystemClock(), settings.symbols))
+            )
+            progress("services", f"most traded symbol of the day: {slot[-1] or 'none beside ours'}")
+
+    slot: list[str] = []
 
     def root_config(started: Mapping[str, Service], boot_id: str, page: Path) -> RootConfig:
-        return RootConfig(
+        config = RootConfig(
             home=str(home),
             page=str(page),
             boot_id=boot_id,
@@ -61,7 +69,9 @@ def launch_plan(loaded: Loaded) -> LaunchPlan:
             standbys=settings.ray.standbys,
             executor_resources=EXECUTOR_SHARE,
             flatten_on_give_up=settings.shutdown.on_give_up == "flatten",
+            top_volume=TOP_VOLUME if settings.market.top_volume_slot else "",
         )
+        return with_slot(config, slot[-1]) if slot else config
 
     def environment(started: Mapping[str, Service]) -> dict[str, str]:
         return handed_down(keys, started).environment()
@@ -144,7 +154,8 @@ def venue_arguments(settings: Settings) -> list[str]:
     for path in settings.venue.data:
         if not Path(path).expanduser().exists():
             raise ConfigError(f"venue.data: there is no file or folder {path}")
-    arguments = ["--symbols", ",".join(settings.symbols), "--seed", str(settings.venue.seed)]
+    listed = dict.fromkeys((*settings.symbols, *(DEFAULT_INSTRUMENTS if settings.market.top_volume_slot else ())))
+    arguments = ["--symbols", ",".join(listed), "--seed", str(settings.venue.seed)]
     arguments += ["--speed", str(settings.venue.speed)]
     for path in settings.venue.data:
         arguments += ["--data", str(Path(path).expanduser().absolute())]

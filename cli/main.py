@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from cli import bench, config, db, operate, venue
+from cli import bench, config, db, operate, report, venue
 from cli.bench_engines import engines
+from cli.bench_latency import latency
 from cli.bench_replay import replay as bench_replay
+from cli.bench_venue import venue as bench_venue
 from cli.kill import kill
 from cli.replay import replay
 from cli.sim import sim_command
@@ -47,7 +49,10 @@ app.command()(replay)
 app.command("sim")(sim_command)
 app.add_typer(venue.app, name="venue")
 bench.app.command()(engines)
+bench.app.command()(latency)
 bench.app.command("replay")(bench_replay)
+bench.app.command("venue")(bench_venue)
 app.add_typer(bench.app, name="bench")
+app.add_typer(report.app, name="report")
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from cli.replay_past import SessionPasts
+from cli.replay_reference import References
 from vortex.adapters.recorded.market import RecordedMarket
 from vortex.adapters.recorded.plan import Plan, plans_of, stream_of
 from vortex.adapters.recorded.reading import Units
@@ -21,11 +23,11 @@ from vortex.kernel.errors import ConfigError
 from vortex.settings import Settings
 from vortex.signals.generated import generate_history
 from vortex.signals.warm_start import compile_all
-from vortex.sim.replay_desk import ReplayDesk, ReplaySettings
+from vortex.sim.replay_desk import ReplayDesk, ReplaySettings, Watcher
 from vortex.sim.replay_fills import FillSettings
 from vortex.sim.replay_report import SymbolReport
 from vortex.sim.replay_rows import Batch
-from vortex.sim.replay_source import RecordedSession, Teller, generated_batches, recorded_batches
+from vortex.sim.replay_source import RecordedSession, SessionStart, Teller, generated_batches, recorded_batches
 from vortex.sim.words import instrument_of
 
 BATCH_EVENTS = 4_096
@@ -84,8 +86,12 @@ def replay_settings(settings: Settings, sample_ms: int) -> ReplaySettings:
 class Run:
     """Adds up symbol after symbol."""
 
-    def __init__(self, settings: ReplaySettings, clock: Clock, tell: Tell) -> None:
+    def __init__(
+        self, settings: ReplaySettings, clock: Clock, tell: Tell, watch: Callable[[str], Watcher] | None = None
+    ) -> None:
+        """`watch` makes, for each symbol, who looks at its samples."""
         self._settings = settings
+        self._watch = watch
         self._clock = clock
         self._tell = tell
         self._computing_ns = self._reading_ns = self._kernel_ns = 0
@@ -97,30 +103,37 @@ class Run:
     def recorded(self, paths: Sequence[Path], symbols: Sequence[str] | None, batch_events: int = BATCH_EVENTS) -> None:
         """Replay every symbol with trades in these files, in a stream. Raises ConfigError."""
         units = {name: Units(contract) for name, contract in DEFAULT_INSTRUMENTS.items()}
-        for plan in plans_of(paths, symbols, units):
+        plans = plans_of(paths, symbols, units)
+        began = self._clock.mono()
+        references = References(paths, self._settings.signals.correlation, units)
+        self._reading_ns += self._clock.mono() - began
+        for plan in plans:
             self._tell(f"replaying {plan.symbol}")
-            self._recorded_symbol(plan, paths, units[plan.symbol], batch_events)
+            self._recorded_symbol(plan, paths, units[plan.symbol], references, batch_events)
 
-    def _recorded_symbol(self, plan: Plan, paths: Sequence[Path], units: Units, batch_events: int) -> None:
+    def _recorded_symbol(
+        self, plan: Plan, paths: Sequence[Path], units: Units, references: References, batch_events: int
+    ) -> None:
         symbol = plan.symbol
         market = RecordedMarket(paths, [symbol], plan.first_ms, loop=False, seed=SEED)
         contract = DEFAULT_INSTRUMENTS[symbol]
         instrument = instrument_of(contract)
-        desk = ReplayDesk(instrument, self._settings, self._clock)
+        desk = ReplayDesk(instrument, self._settings, self._clock, self._watch(symbol) if self._watch else None)
         first_id = desk.warm_up(market.history(symbol))
         first = _first_trade(stream_of(plan, units), symbol)
         profile = profile_of(dataclasses.replace(contract, reference_price=contract.tick * first.px_ticks))
         teller = Teller(RecordedSession(lambda: stream_of(plan, units), profile, plan.first_ms, SEED))
-        self._feed(desk, recorded_batches(teller.events(), instrument, first_id, batch_events))
+        desk.refer_to(references.candles)
+        pasts = SessionPasts(plan, units, contract, SEED)
+
+        def begin_session(start: SessionStart) -> None:
+            desk.begin_session(pasts.before(start), start.next_trade_id)
+
+        self._feed(desk, recorded_batches(teller.events(), instrument, first_id, batch_events), begin_session)
         self._reports[symbol] = desk.finish()
         lost = ["book: imagined from where its recording ends"] if teller.books_lost else []
-        apart = [f"{teller.sessions} sessions far apart: engines warm up anew"] if teller.sessions > 1 else []
-        self._derived[symbol] = [
-            *market.derived[symbol],
-            *lost,
-            *apart,
-            "correlation of the reference symbols: left out",
-        ]
+        left_out = [note for note in plan.derived if note.startswith("left out")]
+        self._derived[symbol] = [*market.derived[symbol], *lost, *pasts.derived, *left_out, references.said]
         self._unused[symbol] = [path.name for path in market.unused[symbol]]
 
     def generated(self, events: int, seed: int = SEED) -> None:
@@ -132,12 +145,22 @@ class Run:
         self._reports[instrument.symbol] = desk.finish()
         self._derived[instrument.symbol] = ["everything: a seeded random walk"]
 
-    def _feed(self, desk: ReplayDesk, batches: Iterable[Batch]) -> None:
+    def _feed(
+        self,
+        desk: ReplayDesk,
+        batches: Iterable[Batch | SessionStart],
+        begin_session: Callable[[SessionStart], None] | None = None,
+    ) -> None:
         mono = self._clock.mono
         source, told, events = iter(batches), mono(), 0
         while True:
             began = mono()
             batch = next(source, None)
+            if isinstance(batch, SessionStart):
+                assert begin_session is not None, "only a recording has sessions"
+                begin_session(batch)
+                self._reading_ns += mono() - began
+                continue
             read = mono()
             self._reading_ns += read - began
             if batch is None:

@@ -44,6 +44,7 @@ def test_a_whole_life_ends_flat_whatever_dies_meanwhile(system: System) -> None:
     assert_status_has_the_promised_shape(json.loads(system.must("status", "--json")))
     assert_second_start_is_refused(system)
     close_a_trade(system)
+    assert_trades_are_explained(system)
     for role in ("executor", "symbol:BTCUSDT", "breaker", "root"):
         system.await_position()
         before = system.row(role)
@@ -102,6 +103,20 @@ def close_a_trade(system: System) -> None:
 
     rows = eventually(closed, "a closed trade")
     assert all(pnl is not None and reason for _, _, pnl, reason in rows)
+
+
+def assert_trades_are_explained(system: System) -> None:
+    """Every trade so far has its decision with the five engines' signals, and the audit log no second copy (S1-5)."""
+    why = """
+        SELECT t.symbol, t.trade_no, jsonb_array_length(d.signals) FROM trades t
+        LEFT JOIN decisions d USING (symbol, trade_no) WHERE NOT t.adopted
+    """
+    eventually(lambda: (rows := system.query(why)) and all(signals == 5 for _, _, signals in rows), "every reason")
+    references = system.query(
+        "SELECT detail->>'decided_ms', detail ? 'signals' FROM audit_log WHERE kind = 'decision.made'"
+    )
+    assert references
+    assert all(decided_ms and not copied for decided_ms, copied in references)
 
 
 def halted(system: System) -> Any:

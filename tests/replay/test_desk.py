@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.replay.conftest import Make
+from vortex.signals.board import SignalBoard
 from vortex.sim.replay_report import SymbolReport
 from vortex.sim.replay_rows import Batch
 
@@ -64,6 +65,14 @@ def test_samples_change_nothing(whole: SymbolReport) -> None:
     """Looking is not deciding."""
     unseen = MAKE.replayed(WHOLE, MAKE.settings(sample_ms=0))
     assert (unseen.hash, unseen.figures, unseen.samples) == (whole.hash, whole.figures, 0)
+
+
+def test_stopping_only_where_something_could_be_entered_changes_nothing(
+    whole: SymbolReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cycles with a trade open or within a pause decide nothing, so the kernels need not stop for them."""
+    monkeypatch.setattr(SignalBoard, "keep_quiet", lambda board, until_ms: None)
+    assert MAKE.replayed(WHOLE) == whole
 
 
 def test_generated_stretches_join() -> None:

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,8 +16,16 @@ from vortex.exchange.instruments import DEFAULT_INSTRUMENTS
 from vortex.exchange.market_events import BookState, MarketEvent, MarketTrade, MarkState, RatioState
 from vortex.exchange.replay_records import BookRecord, FundingRecord, MetricRecord, ReplayRecord, TradeRecord
 from vortex.market.layout import Kind
-from vortex.sim.replay_rows import EventWriter, Grid, past_of
-from vortex.sim.replay_source import SESSION_GAP_MS, RecordedSession, Teller, recorded_batches, wound
+from vortex.sim.replay_rows import Batch, EventWriter, Grid, past_of
+from vortex.sim.replay_source import (
+    SAMPLE_MS,
+    SESSION_GAP_MS,
+    RecordedSession,
+    SessionStart,
+    Teller,
+    recorded_batches,
+    wound,
+)
 
 FIRST_MS = 1_721_347_020_000
 BITCOIN = DEFAULT_INSTRUMENTS["BTCUSDT"]
@@ -28,7 +37,7 @@ def prints(from_ms: int, count: int = 20) -> list[ReplayRecord]:
     return [TradeRecord(from_ms + 100 * k, 640_000 + k % 2, 3, k % 2 == 0) for k in range(count)]
 
 
-def told(records: list[ReplayRecord]) -> tuple[Teller, list[MarketEvent]]:
+def told(records: list[ReplayRecord]) -> tuple[Teller, list[MarketEvent | SessionStart]]:
     """The events of these records."""
     teller = Teller(RecordedSession(lambda: iter(records), profile_of(BITCOIN), FIRST_MS, 7))
     return teller, list(teller.events())
@@ -64,7 +73,9 @@ def test_ids_go_on_from_batch_to_batch(make: Make) -> None:
     """Trades from the number after the past, books from one."""
     _, events = told([BOOK, *prints(FIRST_MS, 200)])
     batches = [
-        (batch.events.copy(), batch.books.copy()) for batch in recorded_batches(events, make.bitcoin, 900, size=7)
+        (batch.events.copy(), batch.books.copy())
+        for batch in recorded_batches(events, make.bitcoin, 900, size=7)
+        if isinstance(batch, Batch)
     ]
     rows = np.concatenate([each for each, _ in batches])
     trades = rows[rows["kind"] == Kind.TRADE]
@@ -109,6 +120,30 @@ def test_nothing_is_derived_between_sessions() -> None:
     assert not any(FIRST_MS + 2 * SESSION_GAP_MS < each.ts_ms < later for each in events)
 
 
+def test_a_later_session_is_announced_with_its_first_minutes(make: Make) -> None:
+    """Before its first event, by the prints of five minutes and the number that the next one gets."""
+    later = FIRST_MS + 2 * SESSION_GAP_MS
+    book = msgspec.structs.replace(BOOK, ts_ms=later - 50)
+    records = [BOOK, *prints(FIRST_MS, 20), book, *prints(later, 5_000)]
+    _, events = told(records)
+    (start,) = (each for each in events if isinstance(each, SessionStart))
+    assert start.ts_ms == later - 50
+    assert [each.ts_ms for each in start.prints] == list(range(later, later + SAMPLE_MS + 1, 100))
+    assert max(each.ts_ms for each in events[: events.index(start)]) < later - 50
+    stream = list(recorded_batches(events, make.bitcoin, 900, size=64))
+    assert [each.next_trade_id for each in stream if isinstance(each, SessionStart)] == [920]
+    assert {type(each).__name__ for each in stream} == {"Batch", "SessionStart"}
+
+
+def test_a_session_too_short_to_look_ahead_in_is_followed_by_the_next() -> None:
+    """Nothing of what was looked at is lost."""
+    begins = [FIRST_MS + 3 * SESSION_GAP_MS * k for k in range(4)]
+    teller, events = told([each for begin in begins for each in prints(begin, 7)])
+    assert [each.ts_ms for each in events if isinstance(each, SessionStart)] == begins[1:]
+    assert sum(isinstance(each, MarketTrade) for each in events) == 28
+    assert teller.sessions == 4
+
+
 def test_events_come_in_time_order() -> None:
     """As the kernels want them."""
     _, events = told([BOOK, *prints(FIRST_MS, 300)])
@@ -120,6 +155,11 @@ def test_the_past_is_closed_candles_trades_and_polls(make: Make) -> None:
     """Nothing in it is at or after the opening."""
     history = GeneratedMarket(7, ["BTCUSDT"], FIRST_MS).history("BTCUSDT")
     candles, trades, polls = past_of(history, make.bitcoin)
+    shorter = past_of(history, make.bitcoin, 101)[1]
+    assert [each.agg_id for each in shorter] == list(range(1, 101))
+    renumbered = past_of(history, make.bitcoin, 900_000)[1]
+    assert (len(renumbered), renumbered[-1].agg_id) == (len(trades), 899_999)
+    assert [each.px for each in shorter] == [each.px for each in renumbered[-100:]]
     assert all(each.open_ms + each.interval.ms <= FIRST_MS for each in candles)
     assert {each.interval.value for each in candles} == {"1m", "3m", "5m", "15m"}
     assert [each.agg_id for each in trades] == list(range(1, len(history.trades) + 1))

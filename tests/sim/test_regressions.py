@@ -88,6 +88,18 @@ def test_a_position_opened_by_hand_is_adopted_and_protected() -> None:
     assert max(outcome.unprotected_longest_ms for outcome in outcomes) < Limits().unprotected_ms
 
 
+def test_a_commit_behind_one_that_failed_is_not_written_alone() -> None:
+    """The journal was back between two queued commits: it was told how an order went on before it knew the order."""
+    swarm = Swarm(journal_outage_every_ms=1_000, journal_slow_per_mille=500, crash_per_10k=100)
+    assert total(play(swarm), "journal.away") > 20
+
+
+def test_an_order_that_left_without_its_intent_is_taken_back() -> None:
+    """A stop or target left while the journal was slow, its sender died, and the successor canceled it as an orphan."""
+    outcomes = play(Swarm(journal_slow_per_mille=900, crash_per_10k=100))
+    assert total(outcomes, "order.taken_back") > 0
+
+
 def test_calm_weather_needs_no_help() -> None:
     """Without faults nothing restarts, nothing is unprotected, and everything settles at once."""
     outcomes = play(CALM)

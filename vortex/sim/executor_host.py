@@ -9,6 +9,7 @@ from typing import Protocol
 from vortex.domain.commands import OperatorCommand, SymbolCommand
 from vortex.domain.effects import (
     ArmDeadMan,
+    Audit,
     CancelTimer,
     Commit,
     Effect,
@@ -179,6 +180,8 @@ class ExecutorHost:
                 link.arm_dead_man(effect)
             case SetLeverage():
                 link.set_leverage(effect)
+            case Audit(kind="order.taken"):
+                self.story.counts["order.taken_back"] += 1
             case _:
                 self.story.counts[f"effect.{type(effect).__name__}"] += 1
 
@@ -219,11 +222,17 @@ class ExecutorHost:
 
     def _next_commit(self, answer: VenueOutcome) -> list[Effect]:
         self._commits.popleft()
+        if isinstance(answer, CommitFailed):
+            return self._fail_behind(answer)
         if self._commits:
             self._write()
-        if self.journal_after_wire and isinstance(answer, Committed):
-            return []
-        return self.engine.handle(answer)
+        return [] if self.journal_after_wire else self.engine.handle(answer)
+
+    def _fail_behind(self, failed: CommitFailed) -> list[Effect]:
+        """A later commit never overtakes an earlier one: what waits fails with it."""
+        behind = [CommitFailed(batch=commit.batch, fenced=failed.fenced, reason="behind") for commit in self._commits]
+        self._commits.clear()
+        return [effect for each in (failed, *behind) for effect in self.engine.handle(each)]
 
     def _strikes(self, name: str, per_mille: int) -> bool:
         if per_mille and self.rng.chance(per_mille, 1_000):

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from vortex.domain.events import AccountView
 from vortex.domain.instruments import Instrument
+from vortex.domain.market import Candle
 from vortex.domain.plans import TradePlan
 from vortex.domain.reasons import DenyCode
 from vortex.domain.signals import Action, Decision, Direction, Engine, Strategy
@@ -33,6 +35,11 @@ EQUITY = Decimal(10_000)
 SAMPLE_MS = 1_000
 NEVER_MS = 1 << 62
 ENCODER = msgspec.msgpack.Encoder()
+HASHED_AT_ONCE = 65_536
+"""Bytes of records that wait to be hashed together."""
+
+Watcher = Callable[[SignalBoard, Decision], None]
+"""Looks at a sample: the board at that moment and the decision with its whole checklist. It must change neither."""
 
 
 class ReplaySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,8 +77,11 @@ class ReplayDesk:
     The hash covers every decision with all its inputs, the plan or the refusal that followed, and every closed trade.
     """
 
-    def __init__(self, instrument: Instrument, settings: ReplaySettings, clock: Clock) -> None:
-        """The clock only measures how long the kernels take: `kernel_ns`."""
+    def __init__(
+        self, instrument: Instrument, settings: ReplaySettings, clock: Clock, watcher: Watcher | None = None
+    ) -> None:
+        """The clock only measures how long the kernels take: `kernel_ns`. The watcher sees every sample."""
+        self._watcher = watcher
         self._clock = clock
         self.kernel_ns = 0
         self.board = SignalBoard(settings.signals, instrument)
@@ -80,16 +90,22 @@ class ReplayDesk:
         self._settings = settings
         self._account = fixed_account(settings.fills)
         self._trade: SimulatedTrade | None = None
-        self._armed: tuple[int | None, int | None, int] | None = None
+        self._armed: tuple[int | None, int | None, int, int] | None = None
         self._book = TradeBook()
         self._hash = hashlib.sha256()
+        self._said = bytearray()
+        self._shown_version = (-1, -1)
+        self._shown_book = ShownBook((), ())
         self._pause_until_ms = 0
+        self._references: Iterator[Candle] = iter(())
+        self._reference: Candle | None = None
         self._sample_ms = 0 if settings.sample_ms else NEVER_MS
         self._first_ms = self._heard_ms = self._market_ms = 0
         self._events = self._market_trades = self._orders = self._trade_no = 0
         self._counts: dict[str, Counter[str]] = {
-            name: Counter() for name in ("decisions", "failed", "refused", "entries", "samples")
+            name: Counter() for name in ("decisions", "refused", "entries", "samples")
         }
+        self._failed: Counter[tuple[str, ...]] = Counter()
         self._sample_failed: Counter[str] = Counter()
         self._strategies: dict[str, Counter[str]] = {name: Counter() for name in ("best", "scored", "qualified")}
         self._score = Distribution()
@@ -101,6 +117,24 @@ class ReplayDesk:
         candles, trades, polls = past_of(history, self._instrument)
         self.board.warm_up(candles, trades, polls)
         return len(trades) + 1
+
+    def begin_session(self, history: History, next_trade_id: int) -> None:
+        """Another session: what is open ends with the old one, and the new one has its own past (E0-5)."""
+        if self._trade is not None:
+            self._trade.end(self.board.now_ms, self._shown())
+            self._settle(self._trade, self.board.now_ms)
+        self.board.warm_up(*past_of(history, self._instrument, next_trade_id))
+        self._arm(again=True)
+
+    def refer_to(self, candles: Iterable[Candle]) -> None:
+        """Closed minutes of the reference symbols in time order, taken as they close in the market's time (E5-4)."""
+        self._references = iter(candles)
+        self._reference = next(self._references, None)
+
+    def _hear_references(self, now_ms: int) -> None:
+        while self._reference is not None and self._reference.ts_ms <= now_ms:
+            self.board.refer(self._reference)
+            self._reference = next(self._references, None)
 
     def feed(self, batch: Batch) -> None:
         """Consume all events of a batch."""
@@ -153,6 +187,7 @@ class ReplayDesk:
     def _cycle(self, reasons: int) -> None:
         """A cycle that is worth a look: a due trade, a sample, a score above the gate."""
         now_ms = self.board.cycle_ms
+        self._hear_references(now_ms)
         trade = self._trade
         if trade is not None and now_ms >= trade.due_ms:
             trade.on_time(now_ms, self._shown(), round(self.board.last_px / self._tick))
@@ -168,9 +203,11 @@ class ReplayDesk:
         trade = self._trade
         low, high = (None, None) if trade is None else trade.watched
         due_ms = self._sample_ms if trade is None else min(self._sample_ms, trade.due_ms)
-        if (low, high, due_ms) == self._armed and not again:
+        quiet_ms = self._pause_until_ms if trade is None else NEVER_MS
+        if (low, high, due_ms, quiet_ms) == self._armed and not again:
             return
-        self._armed = (low, high, due_ms)
+        self._armed = (low, high, due_ms, quiet_ms)
+        self.board.keep_quiet(quiet_ms)
         self.board.watch(
             0.0 if low is None else (low + 0.5) * self._tick,
             NO_WATCH_HIGH if high is None else (high - 0.5) * self._tick,
@@ -178,10 +215,12 @@ class ReplayDesk:
         self.board.wake_at(0 if due_ms == NEVER_MS else max(1, due_ms))
 
     def _shown(self) -> ShownBook:
-        book = self.board.recent().book()
-        if book is None:
-            return ShownBook((), ())
-        return ShownBook(self._levels(book.bids), self._levels(book.asks))
+        version = self.board.book_version
+        if version != self._shown_version:
+            book = self.board.recent().book()
+            sides = ((), ()) if book is None else (self._levels(book.bids), self._levels(book.asks))
+            self._shown_version, self._shown_book = version, ShownBook(*sides)
+        return self._shown_book
 
     def _levels(self, side: tuple[tuple[float, float], ...]) -> Shown:
         return tuple((round(px / self._tick), round(qty / self._step)) for px, qty in side)
@@ -193,14 +232,14 @@ class ReplayDesk:
         self._note(decision)
         trading = decision.action is not Action.NO_TRADE and decision.strategy is not None
         self._counts["decisions"][str(decision.strategy) if trading else Action.NO_TRADE.value] += 1
-        self._counts["failed"].update(decision.failed)
+        self._failed[decision.failed] += 1
         if not trading:
             return
         plan = plan_trade(
             decision, self.board, self._instrument, self._account, self._settings.risk, self._trade_no + 1, now_ms
         )
         if isinstance(plan, DenyCode):
-            self._hash.update(plan.value.encode())
+            self._said += plan.value.encode()
             self._counts["refused"][plan.value] += 1
             self._pause_until_ms = now_ms + self._settings.entry_pause_ms
             return
@@ -233,7 +272,11 @@ class ReplayDesk:
         return decide(self.board, context, self._settings.decision, now_ms, explain=explain)
 
     def _note(self, record: msgspec.Struct) -> None:
-        self._hash.update(ENCODER.encode(record))
+        said = self._said
+        ENCODER.encode_into(record, said, -1)
+        if len(said) > HASHED_AT_ONCE:
+            self._hash.update(said)
+            said.clear()
 
     # --- statistics ---
 
@@ -251,6 +294,8 @@ class ReplayDesk:
         if "strategy" not in failed:
             self._strategies["scored"][name] += 1
             self._strategies["qualified"][name] += not any(item.startswith(f"{name}.") for item in failed)
+        if self._watcher is not None:
+            self._watcher(self.board, decision)
         self._score.add(decision.final_score)
         for signal in decision.signals:
             if signal.engine in self._strength:
@@ -258,6 +303,8 @@ class ReplayDesk:
                 self._direction[signal.engine][signal.direction.name] += 1
 
     def _report(self) -> SymbolReport:
+        self._hash.update(self._said)
+        self._said.clear()
         last_ms = self.board.now_ms
         counts = self._counts
         return SymbolReport(
@@ -270,7 +317,7 @@ class ReplayDesk:
             orders=self._orders,
             decisions=counts["decisions"].total(),
             decisions_by=dict(sorted(counts["decisions"].items())),
-            failed=_ranked(counts["failed"]),
+            failed=_ranked(_each_item(self._failed)),
             refused=_ranked(counts["refused"]),
             entries=counts["entries"]["sent"],
             entries_rejected=counts["entries"]["rejected"],
@@ -290,6 +337,15 @@ class ReplayDesk:
             recent_trades=list(self._book.recent),
             hash=self._hash.hexdigest(),
         )
+
+
+def _each_item(counter: Counter[tuple[str, ...]]) -> Counter[str]:
+    """How often each item failed, from how often each set of them did."""
+    items: Counter[str] = Counter()
+    for failed, count in counter.items():
+        for item in failed:
+            items[item] += count
+    return items
 
 
 def _ranked(counter: Counter[str]) -> dict[str, int]:

@@ -44,6 +44,11 @@ class Distribution:
         self._sum += value
         self._squares += value * value
 
+    def histogram(self, bins: int) -> list[int]:
+        """How many numbers fell into each of `bins` equal parts of [-1, 1]; an edge belongs to the part above it."""
+        into = np.minimum(np.arange(BINS + 1) * bins // BINS, bins - 1)
+        return [int(count) for count in np.bincount(into, weights=self._cells, minlength=bins)]
+
     def spread(self) -> Spread:
         """What it looks like so far; zeros while empty."""
         if not self._count:

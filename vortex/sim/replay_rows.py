@@ -11,6 +11,7 @@ from vortex.exchange.history import Candle as PastCandle
 from vortex.exchange.history import History
 from vortex.exchange.market_events import (
     BookState,
+    DeepState,
     LiquidationPrint,
     MarketEvent,
     MarketTrade,
@@ -58,6 +59,11 @@ class EventWriter:
         self._books: NDArray[np.float64] = np.zeros((size, LEVELS, 4))
         self._filled = 0
 
+    @property
+    def next_trade_id(self) -> int:
+        """What the next trade will be numbered."""
+        return self._trade_id
+
     def put(self, event: MarketEvent) -> None:
         """Add one event; ratios of all accounts and of top traders are two rows."""
         grid = self._grid
@@ -83,6 +89,8 @@ class EventWriter:
             case RatioState():
                 for top, share in ((0, event.global_long), (1, event.top_account_long)):
                     self._rows.append((Kind.ACCOUNT_RATIO, top, 0, ts_ms, 0, 0, 0.0, share, 0.0, 0.0))
+            case DeepState():
+                pass  # the engines look at the levels near the touch
 
     def _put_book(self, event: BookState) -> None:
         at = self._filled
@@ -108,8 +116,17 @@ class EventWriter:
         return Batch(events, books, np.zeros(1, CANDLE))
 
 
-def past_of(history: History, instrument: Instrument) -> tuple[list[Candle], list[Trade], list[MarketMessage]]:
-    """Closed candles, last trades and polls before the opening, for `SignalBoard.warm_up` (E0-5)."""
+def past_of(
+    history: History, instrument: Instrument, next_trade_id: int | None = None
+) -> tuple[list[Candle], list[Trade], list[MarketMessage]]:
+    """Closed candles, last trades and polls before the opening, for `SignalBoard.warm_up` (E0-5).
+
+    Trades are numbered from 1, or so that `next_trade_id` follows the last one; what would be before 1 is left out.
+    """
+    past = history.trades
+    if next_trade_id is not None:
+        past = past[max(0, len(past) - next_trade_id + 1) :]
+    first_id = 1 if next_trade_id is None else next_trade_id - len(past)
     grid, symbol = Grid(instrument), instrument.symbol
     candles = [
         _candle(symbol, grid, interval, each)
@@ -126,7 +143,7 @@ def past_of(history: History, instrument: Instrument) -> tuple[list[Candle], lis
             qty=grid.qty(each.qty_lots),
             buyer_is_maker=each.buyer_is_maker,
         )
-        for number, each in enumerate(history.trades, start=1)
+        for number, each in enumerate(past, start=first_id)
     ]
     polls: list[MarketMessage] = [
         OpenInterest(symbol=symbol, ts_ms=each.ts_ms, quantity=grid.qty(each.lots))

@@ -1,7 +1,7 @@
 """Events for replay in the kernels' layout, batch by batch: told from recorded records, or generated."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice
 from typing import NamedTuple
 
 import msgspec
@@ -12,13 +12,15 @@ from vortex.domain.instruments import Instrument
 from vortex.exchange.generator_profile import Profile
 from vortex.exchange.market_events import MarketEvent
 from vortex.exchange.replay import Replay
-from vortex.exchange.replay_records import FundingRecord, MetricRecord, ReplayRecord, TradeRecord
+from vortex.exchange.replay_records import SLOW_RECORDS, FundingRecord, MetricRecord, ReplayRecord, TradeRecord
 from vortex.market.layout import Kind
 from vortex.signals.generated import generate_market
 from vortex.sim.replay_rows import Batch, EventWriter
 
 SESSION_GAP_MS = 600_000
-"""After a longer pause of trades and books another session begins, with a book and a crowd of its own."""
+"""After a longer pause of trades and books another session begins, with a past, a book and a crowd of its own."""
+SAMPLE_MS = 300_000
+"""How much of a session is looked at before it is told, to make its past as lively as it is."""
 GENERATED_TRADES_PER_DEPTH = 14
 GENERATED_DEPTH_MS = 100
 GENERATED_BATCH = 10_000 * (GENERATED_TRADES_PER_DEPTH + 1)
@@ -32,6 +34,17 @@ class RecordedSession(NamedTuple):
     profile: Profile
     first_ms: int
     seed: int
+
+
+class SessionStart(NamedTuple):
+    """A later session begins: what the desk knew is void. `prints` are its first minutes, and never empty.
+
+    `next_trade_id` is the number of its first print; 0 until the batches are made.
+    """
+
+    ts_ms: int
+    prints: tuple[TradeRecord, ...]
+    next_trade_id: int = 0
 
 
 def wound(records: Iterable[ReplayRecord], first_ms: int) -> Iterator[ReplayRecord]:
@@ -63,18 +76,22 @@ class Teller:
         """How often the recording of the book ended before that of the trades."""
         return self._lost + self._replay.books_lost
 
-    def events(self) -> Iterator[MarketEvent]:
+    def events(self) -> Iterator[MarketEvent | SessionStart]:
         """All events in time order, on the recording's own clock. Polls outlive no session."""
         heard_ms = self._session.first_ms
         funding: FundingRecord | None = None
-        for record in wound(self._session.open(), self._session.first_ms):
-            slow = isinstance(record, MetricRecord | FundingRecord)
+        records = Ahead(wound(self._session.open(), self._session.first_ms))
+        for record in records:
+            slow = isinstance(record, SLOW_RECORDS)
             if isinstance(record, FundingRecord):
                 funding = record
             if record.ts_ms - heard_ms > SESSION_GAP_MS:
                 if slow:
                     continue
                 self._begin(record.ts_ms, funding)
+                prints = first_prints(record, records)
+                if prints:
+                    yield SessionStart(record.ts_ms, prints)
             if not slow:
                 heard_ms = max(heard_ms, record.ts_ms)
             yield from self._replay.take(record)
@@ -88,15 +105,61 @@ class Teller:
             self._replay.take(FundingRecord(at_ms, funding.rate))
 
 
+class Ahead:
+    """An iterator that can be looked into further than it was read."""
+
+    def __init__(self, records: Iterable[ReplayRecord]) -> None:
+        self._records = iter(records)
+        self._seen: deque[ReplayRecord] = deque()
+
+    def __iter__(self) -> "Ahead":
+        return self
+
+    def __next__(self) -> ReplayRecord:
+        return self._seen.popleft() if self._seen else next(self._records)
+
+    def look(self) -> Iterator[ReplayRecord]:
+        """What comes next, without taking it."""
+        yield from tuple(self._seen)
+        for record in self._records:
+            self._seen.append(record)
+            yield record
+
+
+def first_prints(first: ReplayRecord, records: Ahead) -> tuple[TradeRecord, ...]:
+    """The prints of a session's first minutes, beginning with the record `first` that was taken already."""
+    found = [first] if isinstance(first, TradeRecord) else []
+    heard_ms = first.ts_ms
+    for record in records.look():
+        if isinstance(record, SLOW_RECORDS):
+            continue
+        if record.ts_ms - heard_ms > SESSION_GAP_MS or (found and record.ts_ms > found[0].ts_ms + SAMPLE_MS):
+            break
+        heard_ms = max(heard_ms, record.ts_ms)
+        if isinstance(record, TradeRecord):
+            found.append(record)
+    return tuple(found)
+
+
 def recorded_batches(
-    events: Iterable[MarketEvent], instrument: Instrument, first_trade_id: int, size: int
-) -> Iterator[Batch]:
-    """Market events as batches of about `size` rows; trades are numbered from `first_trade_id`."""
+    events: Iterable[MarketEvent | SessionStart], instrument: Instrument, first_trade_id: int, size: int
+) -> Iterator[Batch | SessionStart]:
+    """Market events as batches of about `size` rows, sessions apart; trades are numbered from `first_trade_id`."""
     writer = EventWriter(instrument, first_trade_id, size)
-    told = iter(events)
-    for first in told:
-        for event in chain((first,), islice(told, size - 1)):
-            writer.put(event)
+    put = 0
+    for event in events:
+        if isinstance(event, SessionStart):
+            if put:
+                yield writer.batch()
+            yield event._replace(next_trade_id=writer.next_trade_id)
+            put = 0
+            continue
+        writer.put(event)
+        put += 1
+        if put == size:
+            yield writer.batch()
+            put = 0
+    if put:
         yield writer.batch()
 
 

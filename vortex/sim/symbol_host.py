@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from vortex.domain.effects import Backfill, CancelTimer, Effect, Exit, SetTimer, TellExecutor
+from vortex.domain.effects import CancelTimer, Effect, Exit, SetTimer, TellExecutor
 from vortex.domain.events import ExecutorUp, SymbolEvent
 from vortex.domain.market import MarketMessage
 from vortex.domain.outcomes import TimerFired
@@ -96,7 +96,5 @@ class SymbolHost:
                 process.cancel_timer(key)
             case Exit(reason=reason):
                 process.die(reason)
-            case Backfill():
-                self.story.counts["effect.Backfill"] += 1
             case _:
                 self.story.counts[f"effect.{type(effect).__name__}"] += 1
