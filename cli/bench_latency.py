@@ -26,6 +26,7 @@ def latency(
     *,
     seconds: Annotated[float, typer.Option(help="Measure for at most so long.", min=1.0)] = 60.0,
     orders: Annotated[int, typer.Option(help="End earlier after so many orders.", min=1)] = 1_000,
+    speed: Annotated[float, typer.Option(help="Market time per real time; more makes a busier market.", min=0.1)] = 1.0,
     json: Json = False,
 ) -> None:
     """Time every stage between tick and order in a trading system (docs/performance.md).
@@ -36,10 +37,10 @@ def latency(
     """
     from supervisors.bench_latency import Watch
 
-    with private_system(0, QUICKLY, ["--no-limits"]) as (loaded, _):
+    with private_system(0, {**QUICKLY, "venue.speed": speed}, ["--no-limits"]) as (loaded, _):
         load_before = psutil.getloadavg()[0]
         result: dict[str, Any] = Watch(lambda: mirrored_views(loaded), show).run(seconds, orders)
-        result["about"] = {"cores": psutil.cpu_count(), "load": [load_before, psutil.getloadavg()[0]]}
+        result["about"] = {"speed": speed, "cores": psutil.cpu_count(), "load": [load_before, psutil.getloadavg()[0]]}
     if json:
         print_json(result)
     else:
