@@ -258,3 +258,19 @@ def test_a_fresh_account_explains_itself() -> None:
     account = Account("fresh")
     account.deposit("USDT", 5)
     assert account.conservation_error() == {"USDT": 0, "fills": 0}
+
+
+def test_a_reduce_only_order_that_could_turn_the_position_beyond_our_means_is_refused(stand: Any) -> None:
+    """-4118: beside an open order of its side, all together must be affordable; without one, reducing always is."""
+    stand.market("BUY", "1.000")
+    reducing = {"quantity": "1.000", "price": "81000", "reduceOnly": "true"}
+    assert stand.order("SELL", **reducing, newClientOrderId="alone").status == 200
+    stand.ask_for("DELETE", "/fapi/v1/order", symbol="BTCUSDT", origClientOrderId="alone")
+    assert stand.order("SELL", quantity="1.000", price="81000", newClientOrderId="beside").status == 200
+    assert stand.order("SELL", **reducing, newClientOrderId="affordable").status == 200
+    for name in ("beside", "affordable"):
+        stand.ask_for("DELETE", "/fapi/v1/order", symbol="BTCUSDT", origClientOrderId=name)
+    assert stand.order("SELL", quantity="3.300", price="81000").status == 200
+    refused = stand.order("SELL", **reducing)
+    assert (refused.status, refused.body["code"]) == (400, -4118)
+    assert stand.algo("SELL").status == 200

@@ -96,6 +96,7 @@ class Desk:
             raise Refusal(-2025)
         if ticket.closing:
             self._cut_to_position(account, ticket)
+            self._check_reversal(account, ticket, listing)
         else:
             self._check_margin(account, ticket, listing)
         self._check_execution(account, ticket, listing)
@@ -146,6 +147,21 @@ class Desk:
             if self._floor.rules.reject_excess_reduce_only or not ticket.reduce_only:
                 raise Refusal(-2022)
             ticket.lots = abs(held)
+
+    def _check_reversal(self, account: Account, ticket: Ticket, listing: Listing) -> None:
+        """A reduce-only order beside open orders of its side that do not only reduce: all of them together may turn the
+        position around, and that must be affordable (-4118)."""
+        others = (
+            order
+            for order in account.open_orders.values()
+            if order.symbol == ticket.instrument.symbol and order.side == ticket.side and not order.reduce_only
+        )
+        if not ticket.reduce_only or next(others, None) is None:
+            return
+        try:
+            self._check_margin(account, ticket, listing)
+        except Refusal as refusal:
+            raise Refusal(-4118) from refusal
 
     def _check_margin(self, account: Account, ticket: Ticket, listing: Listing) -> None:
         """The order's cost against the available balance (-2019), the bracket of its leverage (-2027)."""

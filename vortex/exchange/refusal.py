@@ -81,6 +81,7 @@ TEXTS: dict[int, str] = {
     -4082: "Invalid number of batch place orders.",
     -4116: "ClientOrderId is duplicated.",
     -4117: "Stop order is in triggering. Please try again later.",
+    -4118: "ReduceOnly Order Failed. Please check your existing position and open orders.",
     -4120: "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead.",
     -4131: "The counterparty's best price does not meet the PERCENT_PRICE filter limit.",
     -4136: "Invalid orderType when closePosition equals true.",

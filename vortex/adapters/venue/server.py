@@ -83,20 +83,12 @@ class VenueServer:
         impulses = Impulses(self.source)
         self.venue = build_venue(settings, self.source, impulses)
         self.venue.gate.wall = lambda: int(wall.unix()) // MS
-        self.hub = Hub(
-            self.venue,
-            wall,
-            strict_routes=settings.route_fidelity,
-            queue_max=settings.queue_max,
-            life_s=settings.socket_life_s,
-            messages_per_s=settings.control_messages_per_s,
-            sockets_max=settings.sockets_max,
-        )
+        self.hub = Hub(self.venue, wall, settings)
         self.door = Door()
         self.pump = Pump(self.venue, self.source, self.hub, self.clock, wall, settings.pump_ms)
         self._rest = Rest(self.venue, self.hub, self.clock)
         self._controls = Controls(self.venue, self.hub, self.clock, self.pump, impulses, self.door, settings)
-        self._websocket_api = WebSocketApi(self.venue, self.hub, self.clock, wall, settings.socket_life_s)
+        self._websocket_api = WebSocketApi(self.venue, self.hub, self.clock, wall, settings)
         self._key_controls = KeyControls(self.venue, self._websocket_api.tell_revoked)
         self._runner: web.AppRunner | None = None
         self._pumping: asyncio.Task[None] | None = None

@@ -46,6 +46,9 @@ class VenueSettings:
     pump_ms: int = 25
     """Wall milliseconds between two looks at the market."""
     socket_life_s: float = 86_400.0
+    ping_s: float = 180.0
+    pong_within_s: float = 600.0
+    """A connection that lets a ping go unanswered for so long is dropped."""
     queue_max: int = 20_000
     """Messages waiting for one slow reader before it is cut off."""
     sockets_max: int = 10_000

@@ -8,6 +8,9 @@ from typing import Any
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from vortex.adapters.venue.pulse import Pulse
+from vortex.adapters.venue.reader import Socket
+from vortex.adapters.venue.settings import VenueSettings
 from vortex.exchange.event_faults import EventFaults
 from vortex.exchange.events import Outbound, UserEvent
 from vortex.exchange.listen_keys import KEY_LENGTH
@@ -15,7 +18,6 @@ from vortex.exchange.streams import PRIVATE, PUBLIC
 from vortex.exchange.venue import Venue
 from vortex.kernel.clock import MS, SECOND, Clock
 
-PING_S = 180.0
 STALL_LOOK_S = 0.02
 STREAMS_MAX = 1024
 NAME_MAX = 128
@@ -40,39 +42,6 @@ def framed(text: bytes) -> bytes:
     return bytes((FIN_TEXT, 127)) + size.to_bytes(8) + text
 
 
-class Socket:
-    """One connected reader."""
-
-    def __init__(self, ws: web.WebSocketResponse, request: web.Request, route: str, combined: bool) -> None:
-        self.ws = ws
-        self.request = request
-        self.route = route
-        self.combined = combined
-        self.streams: dict[str, bool] = {}
-        """Subscribed names in order; True when the exchange really serves the name on this route."""
-        self.listen_keys: set[str] = set()
-        self.events: frozenset[str] = frozenset()
-        self.queue: deque[bytes] = deque()
-        """Frames that wait; the bytes are shared with every other reader of the same message."""
-        self.queued_bytes = 0
-        self.wake = asyncio.Event()
-        self.stalled = False
-        self.dead = False
-
-    def label(self) -> str:
-        """What `drop_ws` and `stall_ws` filters match against."""
-        kind = "user " if self.listen_keys else ""
-        return f"{kind}{self.route} {' '.join(self.streams)}"
-
-    def abort(self) -> None:
-        """Cut the connection without a word."""
-        self.dead = True
-        self.wake.set()
-        transport = self.request.transport
-        if transport is not None:
-            transport.abort()
-
-
 def _leave(audience: dict[str, list[Socket]], name: str, socket: Socket) -> None:
     """One reader less; nothing is kept for names without any."""
     audience[name].remove(socket)
@@ -83,24 +52,10 @@ def _leave(audience: dict[str, list[Socket]], name: str, socket: Socket) -> None
 class Hub:
     """All sockets of the exchange."""
 
-    def __init__(
-        self,
-        venue: Venue,
-        clock: Clock,
-        *,
-        strict_routes: bool,
-        queue_max: int,
-        life_s: float,
-        messages_per_s: int,
-        sockets_max: int,
-    ) -> None:
+    def __init__(self, venue: Venue, clock: Clock, settings: VenueSettings) -> None:
         self._venue = venue
         self._clock = clock
-        self._strict = strict_routes
-        self._queue_max = queue_max
-        self._life_s = life_s
-        self._messages_per_s = messages_per_s
-        self._sockets_max = sockets_max
+        self._settings = settings
         self._readers: dict[str, list[Socket]] = {}
         self._users: dict[str, list[Socket]] = {}
         """Who listens to which listen key."""
@@ -115,7 +70,7 @@ class Hub:
     async def serve(self, request: web.Request, route: str, combined: bool, tail: str) -> web.StreamResponse:
         """Run one connection until it ends. A tail that names no stream, as some clients send, means nothing."""
         self.check_room()
-        ws = web.WebSocketResponse(heartbeat=PING_S, compress=False, autoping=True, max_msg_size=CONTROL_MAX_BYTES)
+        ws = web.WebSocketResponse(compress=False, autoping=False, max_msg_size=CONTROL_MAX_BYTES)
         await ws.prepare(request)
         socket = Socket(ws, request, route, combined)
         self.sockets.append(socket)
@@ -127,22 +82,24 @@ class Hub:
         socket.events = frozenset(name for name in request.query.get("events", "").split("/") if name)
         for name in names:
             self._subscribe(socket, name)
-        writer = asyncio.create_task(self._write(socket))
+        pulse = Pulse(socket, self._venue, self._clock, self._settings)
+        tasks = [asyncio.create_task(self._write(socket)), asyncio.create_task(pulse.run())]
         try:
-            async with asyncio.timeout(self._life_s):
-                await self._read(socket)
+            async with asyncio.timeout(self._settings.socket_life_s):
+                await self._read(socket, pulse)
         except TimeoutError:
             await ws.close(code=WSCloseCode.GOING_AWAY, message=b"24 hours are over")
         finally:
             self._forget(socket)
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         return ws
 
     def check_room(self) -> None:
         """Refuse one connection too many before its handshake."""
-        if len(self.sockets) >= self._sockets_max:
-            raise web.HTTPServiceUnavailable(text=f"There are {self._sockets_max} connections already.")
+        if len(self.sockets) >= self._settings.sockets_max:
+            raise web.HTTPServiceUnavailable(text=f"There are {self._settings.sockets_max} connections already.")
 
     def cut(self, socket: Socket) -> None:
         """Get rid of a reader that does not keep up."""
@@ -162,7 +119,7 @@ class Hub:
         if known or len(socket.streams) >= STREAMS_MAX or len(name) > NAME_MAX:
             return
         if self._venue.listen_keys.account_of(name) is not None:
-            if socket.route == PRIVATE or (socket.route == "" and not self._strict):
+            if socket.route == PRIVATE or (socket.route == "" and not self._settings.route_fidelity):
                 socket.listen_keys.add(name)
                 self._users.setdefault(name, []).append(socket)
             return
@@ -170,7 +127,7 @@ class Hub:
         if stream is None:
             socket.streams[name] = False
             return
-        carried = stream.route == (socket.route or PUBLIC) or (socket.route == "" and not self._strict)
+        carried = stream.route == (socket.route or PUBLIC) or (socket.route == "" and not self._settings.route_fidelity)
         socket.streams[name] = carried
         if carried:
             self._readers.setdefault(name, []).append(socket)
@@ -187,18 +144,23 @@ class Hub:
 
     # --- reading --------------------------------------------------------------------------------------------
 
-    async def _read(self, socket: Socket) -> None:
+    async def _read(self, socket: Socket, pulse: Pulse) -> None:
+        """Take control messages, pings and pongs; each counts for how many may come in a second."""
         heard: deque[int] = deque()
         async for message in socket.ws:
-            if message.type is not WSMsgType.TEXT:
-                continue
             now = int(self._clock.mono())
             heard.append(now)
             while heard and now - heard[0] > SECOND:
                 heard.popleft()
-            if len(heard) > self._messages_per_s:
+            if len(heard) > self._settings.control_messages_per_s:
                 await socket.ws.close(code=WSCloseCode.POLICY_VIOLATION, message=b"Too many requests")
                 return
+            if message.type is WSMsgType.PING:
+                await socket.ws.pong(message.data)
+            elif message.type is WSMsgType.PONG:
+                pulse.answered()
+            if message.type is not WSMsgType.TEXT:
+                continue
             broken = self._control(socket, message.data)
             if broken is not None:
                 await socket.ws.send_frame(msgspec.json.encode(broken), WSMsgType.TEXT)
@@ -267,7 +229,7 @@ class Hub:
     def _queue(self, socket: Socket, frame: bytes) -> None:
         if socket.dead:
             return
-        if len(socket.queue) >= self._queue_max or socket.queued_bytes > QUEUE_MAX_BYTES:
+        if len(socket.queue) >= self._settings.queue_max or socket.queued_bytes > QUEUE_MAX_BYTES:
             self.cut(socket)
             return
         socket.queue.append(frame)

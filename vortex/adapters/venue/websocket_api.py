@@ -9,8 +9,11 @@ import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from vortex.adapters.venue.clock import ExchangeClock
+from vortex.adapters.venue.pulse import Pulse
+from vortex.adapters.venue.reader import Socket
 from vortex.adapters.venue.rest import answer
-from vortex.adapters.venue.sockets import CONTROL_MAX_BYTES, PING_S, STALL_LOOK_S, Hub, Socket
+from vortex.adapters.venue.settings import VenueSettings
+from vortex.adapters.venue.sockets import CONTROL_MAX_BYTES, STALL_LOOK_S, Hub
 from vortex.exchange.conversation import Asked, Conversation
 from vortex.exchange.gate import FaultAnswer, Response
 from vortex.exchange.refusal import Refusal
@@ -19,7 +22,6 @@ from vortex.kernel.clock import SECOND, Clock
 
 ROUTE = "ws-api"
 """What `drop_ws`, `close_ws` and `stall_ws` filters find in the label of such a socket."""
-PONG_WITHIN_S = 600
 FRAMES_PER_S = 5
 """Ping and pong frames that a client may send per second."""
 
@@ -33,7 +35,7 @@ class _Line:
 
     socket: Socket
     talk: Conversation
-    heard_pong: int
+    pulse: Pulse
     frames: deque[int] = field(default_factory=lambda: deque(maxlen=FRAMES_PER_S + 1))
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     sending: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -42,12 +44,12 @@ class _Line:
 class WebSocketApi:
     """Serves every connection of the WebSocket API."""
 
-    def __init__(self, venue: Venue, hub: Hub, clock: ExchangeClock, wall: Clock, life_s: float) -> None:
+    def __init__(self, venue: Venue, hub: Hub, clock: ExchangeClock, wall: Clock, settings: VenueSettings) -> None:
         self._venue = venue
         self._hub = hub
         self._clock = clock
         self._wall = wall
-        self._life_s = life_s
+        self._settings = settings
         self._lines: list[_Line] = []
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
@@ -62,12 +64,13 @@ class WebSocketApi:
             return answer(fault.response())
         ws = web.WebSocketResponse(compress=False, autoping=False, max_msg_size=CONTROL_MAX_BYTES)
         await ws.prepare(request)
-        line = _Line(Socket(ws, request, ROUTE, False), talk, int(self._wall.mono()))
+        socket = Socket(ws, request, ROUTE, False)
+        line = _Line(socket, talk, Pulse(socket, self._venue, self._wall, self._settings))
         self._lines.append(line)
         self._hub.sockets.append(line.socket)
-        pinging = asyncio.create_task(self._ping(line))
+        pinging = asyncio.create_task(line.pulse.run())
         try:
-            async with asyncio.timeout(self._life_s):
+            async with asyncio.timeout(self._settings.socket_life_s):
                 await self._read(line)
         except TimeoutError:
             await ws.close(code=WSCloseCode.GOING_AWAY, message=b"24 hours are over")
@@ -105,10 +108,11 @@ class WebSocketApi:
                     return
                 if message.type is WSMsgType.PING:
                     await ws.pong(message.data)
+                else:
+                    line.pulse.answered()
 
     def _too_many_frames(self, line: _Line) -> bool:
         now = int(self._wall.mono())
-        line.heard_pong = now
         line.frames.append(now)
         return len(line.frames) > FRAMES_PER_S and now - line.frames[0] < SECOND
 
@@ -151,13 +155,3 @@ class WebSocketApi:
                 await line.socket.ws.send_frame(msgspec.json.encode(message), WSMsgType.TEXT)
             except (ConnectionError, RuntimeError):
                 line.socket.dead = True
-
-    async def _ping(self, line: _Line) -> None:
-        """Ask every three minutes whether anybody is there; ten minutes of silence end the connection."""
-        ws = line.socket.ws
-        while not line.socket.dead:
-            await asyncio.sleep(PING_S)
-            if int(self._wall.mono()) - line.heard_pong > PONG_WITHIN_S * SECOND:
-                line.socket.abort()
-                return
-            await ws.ping(str(self._clock.now_ms()).encode())
