@@ -17,7 +17,7 @@ from vortex.kernel.rng import Rng
 from vortex.market import feed as events
 from vortex.market.feed import FeedLink
 from vortex.market.polls import next_poll_ms
-from vortex.market.sequence import SequenceWatch, Verdict
+from vortex.market.sequence import IN_ORDER, Finding, SequenceWatch, Verdict
 from vortex.signals.board import SignalBoard
 
 log = structlog.get_logger()
@@ -105,14 +105,18 @@ class Feed:
         self._times.heard(message.recv_ns)
         self._heard = True
         finding = self._watch.check(message, self._clock.unix() // MS)
-        if not finding.usable:
+        if finding is not IN_ORDER and not self._bear(finding, message):
             self._times.dropped()
             return
+        self._deliver(message)
+        self._times.handled(message)
+
+    def _bear(self, finding: Finding, message: MarketMessage) -> bool:
+        """Whether a message that is not in order may still be taken."""
         if finding.verdict is Verdict.GAP and isinstance(message, Trade):
             self.reason = f"trades {finding.missing_from} to {finding.missing_to} are missing"
             self._carry_out(self._link.handle(events.GapSeen(self._now_ms, finding.missing_from)))
-        self._deliver(message)
-        self._times.handled(message)
+        return finding.usable
 
     def faults(self) -> dict[str, int]:
         """What the sequence checks found, by kind of message and verdict."""

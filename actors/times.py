@@ -152,9 +152,10 @@ class TimedBoard(SignalBoard):
         self.times = times
 
     def apply(self, message: MarketMessage) -> int:
-        self.times.checked()
-        reasons = super().apply(message)
-        self.times.judged()
+        times = self.times
+        times.checked()
+        reasons = SignalBoard.apply(self, message)  # twice as fast to call as super's
+        times.judged()
         return reasons
 
     def tick(self, now_ms: int) -> int:

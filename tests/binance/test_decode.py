@@ -168,6 +168,14 @@ def test_a_broken_field_is_named(value, wrapped):
         MarketDecoder().decode(frame, 0)
 
 
+@pytest.mark.parametrize("field", ["a", "T"])
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 10**40])
+def test_an_id_or_time_that_no_kernel_can_hold_is_refused(field, value):
+    """It ends here, not in the middle of the engines."""
+    with pytest.raises(RemoteViolation, match="aggTrade"):
+        MarketDecoder().decode(json.dumps(AGG | {field: value}).encode(), 0)
+
+
 @pytest.mark.property
 @given(st.one_of(st.binary(max_size=60), st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists)))
 def test_any_bytes_are_decoded_ignored_or_refused(frame):

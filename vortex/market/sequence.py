@@ -68,7 +68,7 @@ class SequenceWatch:
     def check(self, message: MarketMessage, clock_ms: int) -> Finding:
         """Judge a message by its ids and stamp; `clock_ms` is our idea of the exchange's clock."""
         finding = AHEAD if message.ts_ms > clock_ms + self._ahead_max_ms else self._by_id(message)
-        if finding.verdict is not Verdict.IN_ORDER:
+        if finding is not IN_ORDER:
             self.counts[(type(message).__name__, finding.verdict)] += 1
         return finding
 

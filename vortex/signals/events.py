@@ -24,6 +24,11 @@ from vortex.market.layout import CANDLE, EVENT, LEVELS, M1, M3, M5, M15, Kind
 
 FRAME_OF = {Interval.M1: M1, Interval.M3: M3, Interval.M5: M5, Interval.M15: M15}
 
+_EVENT = struct.Struct("=2i4q4d")
+"""EVENT's layout: half the time of assigning a tuple, for what comes most often."""
+_pack, _SIZE = _EVENT.pack_into, _EVENT.size
+_TRADE = int(Kind.TRADE)
+assert EVENT.itemsize == _SIZE, "EVENT has no padding"
 _BOOK = struct.Struct(f"={LEVELS * 4}d")
 
 
@@ -34,23 +39,16 @@ class EventRows:
         self.events: NDArray[np.void] = np.zeros(size, EVENT)
         self.books: NDArray[np.float64] = np.zeros((size, LEVELS, 4))
         self.candles: NDArray[np.void] = np.zeros(size, CANDLE)
+        self._event_bytes = self.events.view(np.uint8).data.cast("B")
         self._book_bytes = self.books.view(np.uint8).data.cast("B")
 
     def put(self, at: int, message: MarketMessage) -> None:  # one arm per kind of message
         """Write one message into row `at`, with its book or candle in the same row of the side table."""
         match message:
             case Trade():
-                self.events[at] = (
-                    Kind.TRADE,
-                    message.buyer_is_maker,
-                    0,
-                    message.ts_ms,
-                    message.agg_id,
-                    0,
-                    message.px,
-                    message.qty,
-                    0.0,
-                    0.0,
+                maker, px, qty = message.buyer_is_maker, message.px, message.qty
+                _pack(
+                    self._event_bytes, at * _SIZE, _TRADE, maker, 0, message.ts_ms, message.agg_id, 0, px, qty, 0.0, 0.0
                 )
             case Depth():
                 self._put_depth(at, message)

@@ -15,14 +15,16 @@ from vortex.kernel.errors import RemoteViolation
 # Lax decoding turns the exchange's text numbers into floats inside the decoder; the bounds keep NaN and infinity out.
 Number = Annotated[float, msgspec.Meta(ge=-1e18, le=1e18)]
 Level = tuple[Number, Number]
+Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""Ids and times: what the kernels' layout holds."""
 
 
 class _AggTrade(msgspec.Struct, tag_field="e", tag="aggTrade", gc=False):
     s: str
-    a: int
+    a: Whole
     p: Number
     q: Number
-    T: int
+    T: Whole
     m: bool
 
     def message(self, recv_ns: int) -> Trade:
@@ -38,11 +40,11 @@ class _AggTrade(msgspec.Struct, tag_field="e", tag="aggTrade", gc=False):
 
 
 class _Depth(msgspec.Struct, tag_field="e", tag="depthUpdate"):
-    E: int
+    E: Whole
     s: str
-    U: int
-    u: int
-    pu: int
+    U: Whole
+    u: Whole
+    pu: Whole
     b: tuple[Level, ...]
     a: tuple[Level, ...]
 
@@ -60,9 +62,9 @@ class _Depth(msgspec.Struct, tag_field="e", tag="depthUpdate"):
 
 
 class _BookTicker(msgspec.Struct, tag_field="e", tag="bookTicker", gc=False):
-    E: int
+    E: Whole
     s: str
-    u: int
+    u: Whole
     b: Number
     B: Number
     a: Number
@@ -82,21 +84,21 @@ class _BookTicker(msgspec.Struct, tag_field="e", tag="bookTicker", gc=False):
 
 
 class _KlineBody(msgspec.Struct):
-    t: int
+    t: Whole
     i: str
     o: Number
     c: Number
     h: Number
     low: Number = msgspec.field(name="l")
     v: Number
-    n: int
+    n: Whole
     x: bool
     q: Number
     V: Number
 
 
 class _Kline(msgspec.Struct, tag_field="e", tag="kline"):
-    E: int
+    E: Whole
     s: str
     k: _KlineBody
 
@@ -124,12 +126,12 @@ class _Kline(msgspec.Struct, tag_field="e", tag="kline"):
 
 
 class _MarkPrice(msgspec.Struct, tag_field="e", tag="markPriceUpdate", gc=False):
-    E: int
+    E: Whole
     s: str
     p: Number
     i: Number
     r: Number
-    T: int
+    T: Whole
 
     def message(self, recv_ns: int) -> MarkPrice:
         return MarkPrice(
@@ -151,7 +153,7 @@ class _ForceOrderBody(msgspec.Struct):
 
 
 class _ForceOrder(msgspec.Struct, tag_field="e", tag="forceOrder"):
-    E: int
+    E: Whole
     o: _ForceOrderBody
 
     def message(self, recv_ns: int) -> Liquidation:
