@@ -46,7 +46,7 @@ def replay(
         print_json({"profile": loaded.settings.profile, **msgspec.json.decode(numbers)})
         return
     for each in result.symbols.values():
-        print_symbol(each, result.derived.get(each.symbol, []))
+        print_symbol(each, result.derived.get(each.symbol, []), result.rows_refused.get(each.symbol, {}))
     print_totals(result)
 
 
@@ -55,7 +55,7 @@ def tell(text: str) -> None:
     err.print(f"[dim]{text}[/dim]", highlight=False, soft_wrap=True)
 
 
-def print_symbol(report: "SymbolReport", derived: list[str]) -> None:
+def print_symbol(report: "SymbolReport", derived: list[str], rows_refused: dict[str, int]) -> None:
     """Trades, figures and what stood in the way, for a person."""
     minutes = report.market_ms / 60_000
     out.print(
@@ -64,6 +64,9 @@ def print_symbol(report: "SymbolReport", derived: list[str]) -> None:
     )
     for text in derived:
         out.print(f"  [dim]derived[/dim] {text}", highlight=False)
+    for what, counts in (("rows", rows_refused), ("messages", report.input_refused)):
+        for reason, count in counts.items():
+            out.print(f"  [dim]refused[/dim] {count:,} {what}: {reason}", highlight=False)
     _print_signals(report)
     _print_checklist(report)
     by = ", ".join(f"{name} {count:,}" for name, count in report.decisions_by.items()) or "none"

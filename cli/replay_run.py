@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import resource
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -44,7 +45,8 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     """Totals over all symbols.
 
     `seconds` is what computing took, `engines_seconds` the kernels' part of it (feed, engines, score), `read_seconds`
-    what reading or generating the events took, which is not in `seconds`.
+    what reading or generating the events took, which is not in `seconds`. `rows_refused` counts rows of the files that
+    were left out, by symbol and reason.
     """
 
     events: int
@@ -61,6 +63,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
     derived: dict[str, list[str]]
     unused: dict[str, list[str]]
+    rows_refused: dict[str, dict[str, int]]
     symbols: dict[str, SymbolReport]
 
 
@@ -98,6 +101,7 @@ class Run:
         self._reports: dict[str, SymbolReport] = {}
         self._derived: dict[str, list[str]] = {}
         self._unused: dict[str, list[str]] = {}
+        self._rows_refused: dict[str, dict[str, int]] = {}
         compile_all()
 
     def recorded(self, paths: Sequence[Path], symbols: Sequence[str] | None, batch_events: int = BATCH_EVENTS) -> None:
@@ -122,7 +126,8 @@ class Run:
         first_id = desk.warm_up(market.history(symbol))
         first = _first_trade(stream_of(plan, units), symbol)
         profile = profile_of(dataclasses.replace(contract, reference_price=contract.tick * first.px_ticks))
-        teller = Teller(RecordedSession(lambda: stream_of(plan, units), profile, plan.first_ms, SEED))
+        refused: Counter[str] = Counter()
+        teller = Teller(RecordedSession(lambda: stream_of(plan, units, refused), profile, plan.first_ms, SEED))
         desk.refer_to(references.candles)
         pasts = SessionPasts(plan, units, contract, SEED)
 
@@ -135,6 +140,7 @@ class Run:
         left_out = [note for note in plan.derived if note.startswith("left out")]
         self._derived[symbol] = [*market.derived[symbol], *lost, *pasts.derived, *left_out, references.said]
         self._unused[symbol] = [path.name for path in market.unused[symbol]]
+        self._rows_refused[symbol] = dict(sorted(refused.items()))
 
     def generated(self, events: int, seed: int = SEED) -> None:
         """Replay a seeded market with a seeded past, 14 trades to one book."""
@@ -195,6 +201,7 @@ class Run:
             hash=digest.hexdigest(),
             derived=self._derived,
             unused=self._unused,
+            rows_refused=self._rows_refused,
             symbols=self._reports,
         )
 

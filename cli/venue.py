@@ -9,11 +9,9 @@ import typer
 
 from cli.failures import explained
 from vortex.adapters.venue.keys import Keyring, load_keys
-from vortex.adapters.venue.settings import UNLIMITED, VenueSettings
+from vortex.adapters.venue.settings import BALANCE_MAX, DEFAULT_SEED, UNLIMITED, VenueSettings
 from vortex.exchange.floor import VenueRules
 from vortex.kernel.errors import ConfigError
-
-BALANCE_MAX = 1_000_000_000_000
 
 
 class ClientClock(StrEnum):
@@ -40,7 +38,7 @@ def serve(
     port: Annotated[int, typer.Option(help="0 takes a free port.", min=0, max=65_535)] = 8700,
     data: Annotated[list[Path] | None, typer.Option(help="Recorded file or folder; may be repeated.")] = None,
     symbols: Annotated[str, typer.Option(help="Comma-separated; BTCUSDT,ETHUSDT, or those of the files.")] = "",
-    seed: Annotated[int, typer.Option(help="Seed of the generated market.", min=0)] = 7,
+    seed: Annotated[int, typer.Option(help="Seed of the generated market.", min=0)] = DEFAULT_SEED,
     speed: Annotated[float, typer.Option(help="Exchange time per real time.", min=0.01, max=1000)] = 1.0,
     balance: Annotated[str, typer.Option(help="USDT of every account at the start.")] = "10000",
     fault_seed: Annotated[int, typer.Option(help="Seed of the faults' chances.", min=0)] = 1,

@@ -200,6 +200,7 @@ def depth_gap(stand: Any) -> None:
     put(stand, kind="depth_gap", symbol="BTCUSDT", count=1)
     told = passed(stand, [depth(8), depth(9)])
     assert [(each.payload["pu"], each.payload["u"]) for each in told] == [(8, 8), (8, 9)]
+    assert all(each.payload["U"] <= each.payload["u"] for each in told)
 
 
 CASES: list[Case] = [

@@ -121,6 +121,27 @@ def test_a_wrong_specification_is_refused(spec: dict[str, Any]) -> None:
         FaultBook(Rng(1)).add(spec, 0)
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"kind": "ban", "count": -1},
+        {"kind": "ban", "duration_ms": -1},
+        {"kind": "ban", "after_ms": -1},
+        {"kind": "error", "retry_after_s": -1},
+        {"kind": "delay_ms", "value": -1},
+        {"kind": "visibility_lag_ms", "value": -0.5},
+        {"kind": "partial_fill", "value": 1.1},
+        {"kind": "liquidity_hole", "value": -0.1},
+    ],
+)
+def test_a_fault_that_could_never_strike_is_refused(spec: dict[str, Any]) -> None:
+    """Negative times and numbers, shares beyond the whole; only clocks and prices go backwards."""
+    with pytest.raises(Refusal) as refused:
+        FaultBook(Rng(1)).add(spec, 0)
+    assert refused.value.code == -1130
+    FaultBook(Rng(1)).add({"kind": "clock_skew_ms", "value": -9_000}, 0)
+
+
 def test_chance_is_seeded() -> None:
     """The same seed strikes the same requests."""
 

@@ -325,3 +325,16 @@ async def test_hundreds_of_listen_keys_hear_their_own_account_only() -> None:
         assert all([await silent(opened[other], 0.01) for other in (0, 8, 77, ACCOUNTS - 1)])
         await asyncio.gather(*[ws.close() for ws in opened])
         await eventually(lambda: not hub.sockets and not hub._users)
+
+
+@pytest.mark.asyncio
+async def test_who_hangs_up_during_the_handshake_leaves_no_trace(caplog: pytest.LogCaptureFixture) -> None:
+    """No socket, no traceback, no error counted: there is nobody to answer."""
+    async with exchange() as client:
+        for path in ("/public/ws/btcusdt@depth", "/ws-fapi/v1") * 20:
+            _, writer = await asyncio.open_connection("127.0.0.1", client.server.port)
+            writer.write(handshake(path))
+            writer.transport.abort()
+        await eventually(lambda: not client.server.hub.sockets)
+        await well(client)
+    assert not caplog.records

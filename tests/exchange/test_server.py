@@ -12,8 +12,9 @@ import aiohttp
 import pytest
 
 from tests.exchange.serving import LIMIT, MARKET, PATIENCE_S, eventually, exchange, hear, silent
-from vortex.adapters.venue.settings import DEFAULT_KEY, DEFAULT_SECRET
+from vortex.adapters.venue.settings import DEFAULT_KEY, DEFAULT_SECRET, VenueSettings
 from vortex.exchange.auth import ApiKey, sign
+from vortex.kernel.errors import ConfigError
 
 pytestmark = [pytest.mark.venue, pytest.mark.asyncio]
 
@@ -376,3 +377,24 @@ async def test_accounts_of_several_keys_are_apart() -> None:
         accounts = client.server.venue.floor.accounts
         assert accounts["main"].held_lots("BTCUSDT", "BOTH") == 10
         assert accounts["other"].held_lots("BTCUSDT", "BOTH") == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"speed": 0.0},
+        {"speed": -1.0},
+        {"speed": float("nan")},
+        {"speed": float("inf")},
+        {"port": 99_999},
+        {"seed": -1},
+        {"fault_seed": -1},
+        {"balance": Decimal(-5)},
+        {"balance": Decimal("NaN")},
+    ],
+    ids=str,
+)
+async def test_settings_that_cannot_run_are_refused_before_anything_starts(wrong: dict[str, Any]) -> None:
+    """A clock that stands still or runs backwards, a port that would be another one, money that is no amount."""
+    with pytest.raises(ConfigError):
+        VenueSettings(**wrong)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vortex.exchange.book import Book
@@ -173,6 +173,7 @@ def shown(venue: Venue, limit: int = 1_000) -> dict[str, Any]:
 @pytest.mark.property
 @settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 1_000), jump=st.sampled_from([0.0, -0.4, 0.4]))
+@example(seed=285, jump=0.0)
 def test_a_readers_book_is_the_book(seed: int, jump: float) -> None:
     """A snapshot of a thousand levels and the differences after it give what the next snapshot says, jumps included."""
     market = GeneratedMarket(seed, ["ETHUSDT"], START_MS)

@@ -29,6 +29,11 @@ def write(
     table = rows(count)
     for (row, column), value in (broken or {}).items():
         table[row][column] = value
+    return written(folder, table, name)
+
+
+def written(folder: Path, table: list[list[object]], name: str = NAME) -> Path:
+    """These rows under the usual header, gzipped."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(HEADER)

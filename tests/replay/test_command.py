@@ -7,7 +7,7 @@ import pytest
 
 from cli.replay_run import Run, replay_settings
 from tests.cli.commands import run, said
-from tests.replay.recordings import FIRST_MS, write
+from tests.replay.recordings import FIRST_MS, rows, write, written
 from vortex.kernel.clock import SystemClock
 from vortex.settings import load
 
@@ -88,8 +88,28 @@ def test_bench_prints_the_promised_keys(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "value"),
-    [(1, "abc"), (1, "-3"), (1, "nan"), (2, "-1"), (5, "yesterday"), (6, "perhaps"), (5, FIRST_MS - 3_600_000)],
-    ids=["text", "negative price", "not a number", "negative quantity", "no time", "no side", "time runs back"],
+    [
+        (1, "abc"),
+        (1, "-3"),
+        (1, "nan"),
+        (1, "inf"),
+        (2, "-1"),
+        (2, "nan"),
+        (5, "yesterday"),
+        (6, "perhaps"),
+        (5, FIRST_MS - 3_600_000),
+    ],
+    ids=[
+        "text",
+        "negative price",
+        "no number as price",
+        "endless price",
+        "negative quantity",
+        "no number as quantity",
+        "no time",
+        "no side",
+        "time runs back",
+    ],
 )
 def test_a_bad_row_is_named(tmp_path: Path, cell: int, value: object) -> None:
     """One message with the file, exit 2, nothing on standard output."""
@@ -98,6 +118,56 @@ def test_a_bad_row_is_named(tmp_path: Path, cell: int, value: object) -> None:
     assert result.exit_code == 2
     assert path.name in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize("line", ["[1, 2]", '{"data": [1]}', '{"msg": "hello"}', '{"o": 5}', "7"])
+def test_a_line_that_is_no_message_is_named(tmp_path: Path, line: str) -> None:
+    """JSON, but not of a market stream."""
+    path = tmp_path / "BTCUSDT-raw-ws.jsonl"
+    path.write_text(line + "\n")
+    result = said(tmp_path, "replay", str(path))
+    assert result.exit_code == 2, result.stderr
+    assert f"{path}: row 1 " in result.stderr
+
+
+def test_a_file_whose_name_tells_no_symbol_says_what_to_do(tmp_path: Path) -> None:
+    """With --symbol it replays."""
+    path = write(tmp_path, 1_500, name="prints.csv.gz")
+    result = said(tmp_path, "replay", str(path))
+    assert result.exit_code == 2
+    assert "the name tells no symbol" in result.stderr
+    assert said(tmp_path, "replay", str(path), "--symbol", "BTCUSDT").exit_code == 0
+
+
+def test_rows_that_are_left_out_are_counted_and_change_nothing(tmp_path: Path) -> None:
+    """A print told twice, and one that is older than what came before it."""
+    told = rows(2_000)
+    older = [*told[990]]
+    messy = [*told[:700], told[699], told[699], *told[700:1_000], older, *told[1_000:]]
+    documents = []
+    for name, table in (("clean", told), ("messy", messy)):
+        (tmp_path / name).mkdir()
+        path = written(tmp_path / name, table)
+        documents.append(json.loads(said(tmp_path, "replay", str(path), "--profile", "drill", "--json").stdout))
+    assert documents[0]["hash"] == documents[1]["hash"]
+    assert documents[0]["rows_refused"] == {"BTCUSDT": {}}
+    assert documents[1]["rows_refused"] == {"BTCUSDT": {"later than what follows it": 1, "trade told twice": 2}}
+    shown = said(tmp_path, "replay", str(tmp_path / "messy")).stdout
+    assert "2 rows: trade told twice" in shown
+
+
+@pytest.mark.parametrize("unit", [1_000, 1_000_000], ids=["microseconds", "nanoseconds"])
+def test_finer_stamps_are_the_same_milliseconds(tmp_path: Path, unit: int) -> None:
+    """To the last digit, which a float of nanoseconds would not keep."""
+    hashes = set()
+    for factor in (1, unit):
+        table = rows(2_000)
+        for row in table:
+            row[5] = int(str(row[5])) * factor
+        (tmp_path / str(factor)).mkdir()
+        path = written(tmp_path / str(factor), table)
+        hashes.add(json.loads(said(tmp_path, "replay", str(path), "--profile", "drill", "--json").stdout)["hash"])
+    assert len(hashes) == 1
 
 
 def _truncated(path: Path) -> None:

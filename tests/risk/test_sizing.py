@@ -41,6 +41,14 @@ def test_quarter_kelly_caps_once_there_are_fifty_trades(risk_build) -> None:
     assert risk_pct(90, risk_build.account(**none), 1.0, 100.0, PLAIN) == 0.0
 
 
+def test_fifty_trades_without_a_loss_do_not_stop_trading(risk_build) -> None:
+    """There is no mean loss to compare with then: q is 0, and a quarter of p is far above the cap of 1.5 %."""
+    flawless = {"win_rate": 1.0, "payoff": 0.0, "closed_trades": 50}
+    assert risk_pct(90, risk_build.account(**flawless), 1.0, 100.0, PLAIN) == 1.5
+    hopeless = {"win_rate": 0.0, "payoff": 0.0, "closed_trades": 50}
+    assert risk_pct(90, risk_build.account(**hopeless), 1.0, 100.0, PLAIN) == 0.0
+
+
 def test_the_breakers_cap_is_final(risk_build) -> None:
     """CB-2: 0.5 % after a losing streak."""
     assert risk_pct(90, risk_build.account(), 1.0, 0.5, PLAIN) == 0.5
@@ -145,7 +153,7 @@ def test_more_risk_never_buys_less(risk_build, one: float, other: float, stop: f
 def test_kelly_is_between_nothing_and_the_win_rate(win_rate: float, payoff: float) -> None:
     """Never more than p, never negative."""
     assert 0.0 <= kelly(win_rate, payoff) <= win_rate + 1e-12
-    assert kelly(win_rate, 0.0) == 0.0
+    assert kelly(win_rate, 0.0) == win_rate
 
 
 @pytest.mark.property

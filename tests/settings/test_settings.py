@@ -151,6 +151,15 @@ def test_profiles_say_what_they_promise() -> None:
     assert drill.execution.max_positions > Settings().execution.max_positions
 
 
+def test_a_threshold_below_the_kernels_gate_is_refused() -> None:
+    """Else a lower decision.score_min would silently change nothing."""
+    with pytest.raises(ConfigError, match=r"score_min \(0.4\) is below signals.cycle.gate \(0.55\)"):
+        load({"VORTEX_DECISION__SCORE_MIN": "0.4"})
+    lower = load({"VORTEX_DECISION__SCORE_MIN": "0.4", "VORTEX_SIGNALS__CYCLE__GATE": "0.4"}).settings
+    assert lower.decision.score_min == lower.signals.cycle.gate == 0.4
+    assert load({"VORTEX_DECISION__SCORE_MIN": "0.7"}).settings.decision.score_min == 0.7
+
+
 def test_secrets_are_read_from_every_layer_and_shown_by_none(tmp_path) -> None:
     """Not in the settings, not in their JSON, not in the table, not in a repr, not in an error."""
     file = toml(tmp_path, f"[venue]\napi_secret = '{SECRET}'\n")

@@ -31,8 +31,8 @@ class OpenTrade(Message, frozen=True, kw_only=True):
 class AccountView(Message, frozen=True, kw_only=True):
     """What sizing needs, in quote units; rates are fractions (P-5).
 
-    `win_rate` and `payoff` come from closed trades (S2-1). `entries_allowed` and `risk_cap_pct` repeat the breaker's
-    lease, so that a symbol does not ask for what the gate would deny; the gate alone decides.
+    `win_rate` and `payoff` (mean win over mean loss, 0 without a loss) come from closed trades (S2-1). The last two
+    repeat the breaker's lease, so that a symbol does not ask for what the gate would deny; the gate alone decides.
     """
 
     equity: Decimal

@@ -36,11 +36,11 @@ def _lane(event: Outbound) -> str:
 
 
 def _torn(event: Outbound) -> Outbound:
-    """The same depth message with a hole before it: `U` and `pu` do not meet the message before."""
+    """The same depth message with a hole before it: `pu`, and `U` where it can, do not meet the message before."""
     payload = event.payload
     if not isinstance(event, StreamEvent) or not isinstance(payload, dict) or "pu" not in payload:
         return event
-    return StreamEvent(event.stream, {**payload, "U": payload["U"] + 1, "pu": payload["pu"] + 1})
+    return StreamEvent(event.stream, {**payload, "U": min(payload["U"] + 1, payload["u"]), "pu": payload["pu"] + 1})
 
 
 class EventFaults:

@@ -26,6 +26,10 @@ ONCE_KINDS = frozenset({"price_gap_pct", "expire_listen_key"})
 STATE_KINDS = frozenset({"clock_skew_ms", "liquidity_hole"})
 """Are a state of the exchange as long as they are in force."""
 STREAM_KINDS = EVENT_KINDS | SOCKET_KINDS
+SIGNED_KINDS = frozenset({"clock_skew_ms", "price_gap_pct"})
+"""Have a value that may be negative."""
+SHARE_KINDS = frozenset({"partial_fill", "liquidity_hole"})
+"""Have a value from 0 to 1."""
 KINDS = GATE_KINDS | DESK_KINDS | STREAM_KINDS | ONCE_KINDS | STATE_KINDS
 CHANCE_WHOLE = 1_000_000
 RECORD_MAX = 100_000
@@ -85,6 +89,7 @@ _FIELDS = {
     "silently": bool,
     "retry_after_s": int,
 }
+_NOT_NEGATIVE = ("count", "duration_ms", "after_ms", "retry_after_s")
 
 
 class FaultBook:
@@ -111,6 +116,11 @@ class FaultBook:
         if not isinstance(kind, str) or kind not in KINDS:
             raise Refusal(-1130, "kind")
         value = {name: self._typed(name, each) for name, each in spec.items() if each is not None}
+        for name in _NOT_NEGATIVE if kind in SIGNED_KINDS else (*_NOT_NEGATIVE, "value"):
+            if value.get(name, 0) < 0:
+                raise Refusal(-1130, name)
+        if kind in SHARE_KINDS and value.get("value", 0.0) > 1:
+            raise Refusal(-1130, "value")
         since = now_ms + int(value.pop("after_ms", 0))
         duration = value.pop("duration_ms", None)
         body = value.pop("body", None)

@@ -215,6 +215,8 @@ class Publisher:
         for name, state in self._depths.items():
             if self._streams[name].symbol == symbol:
                 state.snapshot(self._floor.listing(symbol))
+                state.bids.begun()
+                state.asks.begun()
 
     def liquidated(self, event: LiquidationPrint) -> None:
         """Somebody was liquidated; the largest per symbol and second is told."""

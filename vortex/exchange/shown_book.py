@@ -10,7 +10,7 @@ from vortex.exchange.orders import Order
 class ShownSide:
     """One side of the published book at one moment: near levels, what stands behind them, our orders among both."""
 
-    __slots__ = ("bands", "deep", "eaten", "edge", "near", "ours", "reach", "sign", "thin")
+    __slots__ = ("bands", "deep", "eaten", "edge", "near", "ours", "reach", "sign", "sure", "thin")
 
     def __init__(self, side: BookSide, ours: Iterable[Order]) -> None:
         self.sign = side.sign
@@ -22,8 +22,9 @@ class ShownSide:
         self.ours: dict[int, int] = {}
         for order in ours:
             self.ours[order.px] = self.ours.get(order.px, 0) + order.left
-        self.reach = self.thin = 0
-        """The last price that a reader knows, and the one from which what is left is thin; zero before the first."""
+        self.reach = self.sure = self.thin = 0
+        """The last price that any reader knows, the last that all know, and the one from which what is left is thin;
+        zero before the first."""
 
     def lots_at(self, px: int) -> int:
         """Lots at a price, zero when there are none."""
@@ -55,17 +56,28 @@ class ShownSide:
     def _extended(self, before: "ShownSide") -> set[int]:
         """Deep levels to tell because what is left of the known ones became thin; a snapshot tells the first."""
         sign = self.sign
-        self.reach, self.thin = before.reach, before.thin
+        self.reach, self.sure, self.thin = before.reach, before.sure, before.thin
         if (self.reach and sign * (self.edge - self.thin) <= 0) or not self.edge:
             return set()
         assert self.deep is not None, "asked only of a side with deep levels"
         behind = [px for px, _ in self.deep.beyond(sign, self.edge, SHOWN_LEVELS_MAX)]
         if not behind:
             return set()
-        last, self.reach, self.thin = self.reach, behind[-1], behind[len(behind) // 2]
+        last, self.sure, self.thin = self.sure, behind[-1], behind[len(behind) // 2]
+        self.reach = sign * max(sign * self.reach, sign * self.sure) if self.reach else self.sure
         if not last and before.edge:
             return set()
         return {px for px in behind if sign * (px - last) > 0} if last else set(behind)
+
+    def begun(self) -> None:
+        """Somebody starts from this moment: of what stands far away he knows no more than a snapshot tells."""
+        if self.deep is None or not self.reach:
+            return
+        sign, told = self.sign, max(1, SHOWN_LEVELS_MAX - len(self.near) - len(self.ours))
+        behind = [px for px, _ in self.deep.beyond(sign, self.edge, told)]
+        if behind:
+            self.sure = sign * min(sign * self.sure, sign * behind[-1])
+            self.thin = sign * min(sign * self.thin, sign * behind[len(behind) // 2])
 
     def _between(self, one: int, other: int) -> list[int]:
         """Prices of deep levels from one place to another."""

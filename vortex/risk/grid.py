@@ -9,5 +9,5 @@ def exact(value: float | Decimal) -> Decimal:
 
 
 def whole(value: float | Decimal, unit: Decimal, *, up: bool) -> int:
-    """How many whole units fit below the value, or with `up` cover it.; 100.3 is 1003 ticks of 0.1, not a hair less."""
+    """How many whole units fit below the value, or with `up` cover it; 100.3 is 1003 ticks of 0.1, not a hair less."""
     return int((exact(value) / unit).to_integral_value(rounding=ROUND_CEILING if up else ROUND_FLOOR))

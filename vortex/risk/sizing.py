@@ -45,8 +45,8 @@ def risk_pct(
 
 
 def kelly(win_rate: float, payoff: float) -> float:
-    """Kelly's fraction (p b - q)/b, 0 without an edge."""
-    return max(0.0, (win_rate * payoff - (1.0 - win_rate)) / payoff) if payoff > 0.0 else 0.0
+    """Kelly's fraction (p b - q)/b, 0 without an edge. A payoff of 0: nothing was ever lost, which leaves p."""
+    return max(0.0, (win_rate * payoff - (1.0 - win_rate)) / payoff) if payoff > 0.0 else win_rate
 
 
 def size_trade(

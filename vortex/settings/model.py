@@ -145,6 +145,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ConfigError(f"symbols: one of {', '.join(self.symbols)} is there twice")
         if self.profile == "drill" and self.venue.kind in ("testnet", "live"):
             raise ConfigError(f"the drill profile is refused on {self.venue.kind}: its limits are for play money only")
+        if self.signals.cycle.gate > self.decision.score_min:
+            raise ConfigError(
+                f"decision.score_min ({self.decision.score_min:g}) is below signals.cycle.gate "
+                f"({self.signals.cycle.gate:g}): no score between them is ever looked at, so lower both"
+            )
 
     @property
     def home_path(self) -> Path:

@@ -81,6 +81,9 @@ def plans_of(
         for name in sorted(names):
             by_symbol.setdefault(name, []).append(layout)
     wanted = list(symbols) if symbols else [name for name in by_symbol if name in units]
+    if "" in by_symbol and (not wanted or len(by_symbol) == 1):
+        path = by_symbol[""][0].path
+        raise ConfigError(f"{path}: the name tells no symbol; name it like BTCUSDT-{path.name}, or name one symbol")
     missing = [name for name in wanted if name not in by_symbol or name not in units]
     if missing or not wanted:
         raise ConfigError(

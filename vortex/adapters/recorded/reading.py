@@ -167,7 +167,8 @@ def raw_symbols(path: Path, looked_at: int = 2_000) -> set[str]:
     found: set[str] = set()
     for number, line in lines(path):
         message = _message(path, number, line)
-        symbol = message.get("s") or message.get("o", {}).get("s") if message else None
+        with Place(path, number):
+            symbol = message.get("s") or message.get("o", {}).get("s")
         if symbol:
             found.add(str(symbol))
         if number >= looked_at:
@@ -178,12 +179,12 @@ def raw_symbols(path: Path, looked_at: int = 2_000) -> set[str]:
 def _message(path: Path, number: int, line: str) -> dict[str, Any]:
     """The payload of one captured line; a REST answer between them is returned as it is."""
     with Place(path, number):
-        outer = json.loads(line)
-        message = outer.get("msg", outer)
-        payload = message.get("data", message)
-    if not isinstance(payload, dict):
+        message: Any = json.loads(line)
+    for wrapping in ("msg", "data"):
+        message = message.get(wrapping, message) if isinstance(message, dict) else None
+    if not isinstance(message, dict):
         raise ConfigError(f"{path}: row {number} is not a message of a market stream")
-    return payload
+    return message
 
 
 def _raw_records(path: Path, symbol: str, units: Units) -> Iterator[ReplayRecord]:

@@ -1,6 +1,7 @@
 """Numbers of recorded files as the exchange counts them: prices in ticks, quantities in lots, times in milliseconds."""
 
 import calendar
+import math
 import time
 from datetime import datetime
 from pathlib import Path
@@ -23,16 +24,16 @@ class Units:
 
     def px(self, value: Any) -> int:
         """Ticks; the price must be above zero."""
-        ticks = round(float(value) / self._tick)
-        if ticks <= 0:
+        number = float(value)
+        if not 0 < number < math.inf or not (ticks := round(number / self._tick)):
             raise ValueError(f"price {value!r} is not above zero")
         return ticks
 
     def qty(self, value: Any) -> int:
         """Lots; a positive quantity below one lot counts as one."""
         number = float(value)
-        if not number >= 0:
-            raise ValueError(f"quantity {value!r} is negative")
+        if not 0 <= number < math.inf:
+            raise ValueError(f"quantity {value!r} is not a number from zero on")
         return max(1, round(number / self._step)) if number else 0
 
     def levels(self, pairs: list[list[str]]) -> Levels:
@@ -46,7 +47,7 @@ def ms_of(value: Any) -> int:
         return calendar.timegm(value.utctimetuple()) * 1_000 + value.microsecond // 1_000
     if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
         return calendar.timegm(time.strptime(value[:19].replace("T", " "), "%Y-%m-%d %H:%M:%S")) * 1_000
-    number = int(float(value)) if not isinstance(value, int) else value
+    number = int(value) if isinstance(value, int) or str(value).isdigit() else int(float(value))  # ns are exact in text
     if number >= NANOSECONDS_FROM:
         return number // 1_000_000
     if number >= MICROSECONDS_FROM:
@@ -78,5 +79,5 @@ class Place:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, ValueError | TypeError | KeyError | IndexError | OverflowError):
+        if isinstance(error, ValueError | TypeError | KeyError | IndexError | AttributeError | OverflowError):
             raise ConfigError(f"{self._path}: row {self._number} cannot be understood: {error}") from error

@@ -6,7 +6,7 @@ Prints one JSON line {"rest", "ws", "pid"} when it is ready; SIGTERM and SIGINT 
 import argparse
 import sys
 from dataclasses import replace
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from vortex.adapters.venue.keys import Keyring, load_keys
@@ -18,6 +18,13 @@ CLIENT_CLOCKS = ("exchange", "wall", "either")
 CLOCK_HELP = "whose time a request's timestamp must agree with when the exchange runs at another pace"
 
 
+def _money(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount of USDT") from error
+
+
 def _settings() -> VenueSettings:
     known = VenueSettings()
     parser = argparse.ArgumentParser(prog="python -m vortex.adapters.venue", description=__doc__)
@@ -26,8 +33,8 @@ def _settings() -> VenueSettings:
     parser.add_argument("--symbols", help=f"comma-separated; {','.join(known.symbols)}, or those of the files")
     parser.add_argument("--seed", type=int, default=known.seed)
     parser.add_argument("--speed", type=float, default=known.speed)
-    parser.add_argument("--data", action="append", default=[], help="recorded file; may be repeated")
-    parser.add_argument("--balance", type=Decimal, default=known.balance, help="USDT at the start")
+    parser.add_argument("--data", action="append", default=[], help="recorded file or folder; may be repeated")
+    parser.add_argument("--balance", type=_money, default=known.balance, help="USDT at the start")
     parser.add_argument("--fault-seed", type=int, default=known.fault_seed)
     parser.add_argument("--any-route", action="store_true", help="unrouted stream paths carry every stream")
     parser.add_argument("--keys", type=Path, help="TOML or JSON file with the API keys that are let in")

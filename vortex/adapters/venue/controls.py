@@ -12,7 +12,7 @@ from vortex.adapters.venue.clock import ExchangeClock
 from vortex.adapters.venue.door import Door
 from vortex.adapters.venue.impulse import Impulses
 from vortex.adapters.venue.pump import Pump
-from vortex.adapters.venue.settings import VenueSettings
+from vortex.adapters.venue.settings import SPEED_MAX, SPEED_MIN, VenueSettings
 from vortex.adapters.venue.sockets import Hub
 from vortex.exchange.ledger import FOR_EVER_MS, KINDS, RECORD_MAX
 from vortex.exchange.refusal import Refusal
@@ -20,7 +20,6 @@ from vortex.exchange.venue import Venue
 from vortex.kernel.errors import ConfigError
 
 STEP_MAX_MS = 86_400_000
-SPEED_MIN, SPEED_MAX = 0.001, 1_000.0
 LEDGER_LIMIT = 10_000
 LEDGER_LIMIT_MAX = len(KINDS) * RECORD_MAX
 DIGITS_MAX = 18

@@ -16,6 +16,8 @@ BODY_MAX = 1024 * 1024
 BODY_S = 10.0
 """How long the body of a request may take to arrive."""
 
+GONE = 400
+
 _log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -41,7 +43,7 @@ class Door:
         except web.HTTPException as error:
             return refused(request, error.status, error.text or error.reason)
         except ConnectionError:
-            raise  # the client has gone: there is nobody to answer
+            return web.Response(status=GONE)  # the client has hung up: nobody reads this
         except Exception:  # noqa: BLE001 - the outermost door: everything ends in an answer and is counted
             self.failures += 1
             _log.exception("%s %s failed", request.method, request.path)

@@ -1,5 +1,6 @@
 """What a simulated exchange is started with."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -7,9 +8,12 @@ from decimal import Decimal
 from vortex.exchange.auth import ApiKey
 from vortex.exchange.floor import VenueRules
 from vortex.exchange.limits import LimitRules
+from vortex.kernel.errors import ConfigError
 
 DEFAULT_KEY = "vortexsimulatedkey000000000000000000000000000000000000000000main"
 DEFAULT_SECRET = "vortexsimulatedsecret000000000000000000000000000000000000000main"  # noqa: S105  # opens only the simulated exchange
+
+DEFAULT_SEED = 7
 
 UNLIMITED = LimitRules(
     weight_per_minute=1_000_000_000,
@@ -21,16 +25,24 @@ UNLIMITED = LimitRules(
 """For measurements: everything is counted and told, nothing is refused for its number."""
 
 
+SPEED_MIN, SPEED_MAX = 0.001, 1_000.0
+PORT_MAX = 65_535
+BALANCE_MAX = Decimal(1_000_000_000_000)
+
+
 @dataclass(frozen=True, slots=True)
 class VenueSettings:
-    """One exchange process. Money is in whole units; `speed` multiplies the exchange's clock."""
+    """One exchange process. Money is in whole units; `speed` multiplies the exchange's clock.
+
+    ConfigError for a pace, port, seed or amount that no exchange can run with.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
     """0 takes a free port; the ready message says which."""
     symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT")
     """Empty with recorded files: every symbol they hold."""
-    seed: int = 1
+    seed: int = DEFAULT_SEED
     speed: float = 1.0
     data: tuple[str, ...] = ()
     """Recorded files; without any, the seeded generator makes the market."""
@@ -56,3 +68,15 @@ class VenueSettings:
     control_messages_per_s: int = 10
     paused: bool = False
     rules: VenueRules = field(default_factory=VenueRules)
+
+    def __post_init__(self) -> None:
+        """Refuse what would fail only later, or never end."""
+        if not (math.isfinite(self.speed) and SPEED_MIN <= self.speed <= SPEED_MAX):
+            raise ConfigError(f"speed is from {SPEED_MIN:g} to {SPEED_MAX:g}, not {self.speed:g}")
+        if not 0 <= self.port <= PORT_MAX:
+            raise ConfigError(f"port is from 0 to {PORT_MAX}, not {self.port}")
+        if min(self.seed, self.fault_seed) < 0:
+            raise ConfigError("seeds are not negative")
+        for amount in (self.balance, self.bnb_balance):
+            if not (amount.is_finite() and 0 <= amount <= BALANCE_MAX):
+                raise ConfigError(f"a balance is from 0 to {BALANCE_MAX:,}, not {amount}")
