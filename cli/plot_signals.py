@@ -103,12 +103,16 @@ def draw_strengths(rows: "Sequence[Row]", path: Path) -> None:
             if number == 0:
                 ax.set_title(title)
             if column == 0:
-                ax.set_ylabel(
-                    f"{row.key} {row.label}".replace(", ", "\n"), rotation=0, ha="right", va="center", labelpad=6.0
-                )
+                _name_row(ax, row)
             if number == len(rows) - 1:
                 ax.set_xlabel("strength")
     save(figure, path, "Strength of each engine when it has a direction, by recording")
+
+
+def _name_row(ax: "Axes", row: "Row") -> None:
+    """The recording's name, to the left of its row."""
+    name = f"{row.key} {row.label}".replace(", ", "\n")
+    ax.set_ylabel(name, rotation=0, ha="right", va="center", labelpad=6.0)
 
 
 def _corner(side: str) -> dict[str, Any]:
@@ -202,9 +206,7 @@ def draw_strategies(rows: "Sequence[Row]", path: Path) -> None:
             if number == 0:
                 ax.set_title(title)
             if column == 0:
-                ax.set_ylabel(
-                    f"{row.key} {row.label}".replace(", ", "\n"), rotation=0, ha="right", va="center", labelpad=6.0
-                )
+                _name_row(ax, row)
             if number == len(rows) - 1:
                 ax.set_xlabel("strategy score")
     save(figure, path, "Scores of the strategies and how often they qualify, by recording")

@@ -1,4 +1,4 @@
-"""Builders of plans, orders and fills for tests of execution."""
+"""Builders of plans, orders and fills for tests of execution and reconciliation."""
 
 from decimal import Decimal
 from typing import Any
@@ -51,7 +51,10 @@ def a_spec(**changes: Any) -> OrderSpec:
     return msgspec.structs.replace(spec, **changes)
 
 
-def described(spec: OrderSpec, state: OrderState, executed: int = 0, **changes: Any) -> VenueOrder:
+def described(
+    spec: OrderSpec, state: OrderState = OrderState.ACCEPTED, executed: int = 0, **changes: Any
+) -> VenueOrder:
+    """The order as the exchange lists it."""
     order = VenueOrder(
         client_order_id=spec.client_order_id,
         symbol=spec.symbol,

@@ -1,66 +1,19 @@
 """An order of an open trade is known by its id and its terms, and by nothing less (S3-6, S3-9)."""
 
-from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vortex.domain.orders import OrderSpec, OrderState, Side, VenueOrder
+from tests.execution.builders import a_plan, described
+from vortex.domain.orders import OrderSpec, Side, VenueOrder
 from vortex.domain.plans import TradePlan
-from vortex.domain.signals import Strategy
 from vortex.execution.specs import close_spec, entry_spec, stop_spec, take_profit_spec
 from vortex.reconcile.claim import claimed
 
 TAG = "v7"
 NUMBER = st.integers(1, 1_000_000)
-
-
-def a_plan(**changes: Any) -> TradePlan:
-    plan = TradePlan(
-        symbol="BTCUSDT",
-        trade_no=7,
-        side=Side.BUY,
-        strategy=Strategy.MOMENTUM_RIDE,
-        qty_lots=100,
-        entry_px_ticks=5_000,
-        stop_px_ticks=4_900,
-        take_profit_px_ticks=5_200,
-        trail_ticks=0,
-        take_profit_share=60,
-        entry_timeout_ms=5_000,
-        max_hold_ms=60_000,
-        leverage=5,
-        confidence=70.0,
-        final_score=0.7,
-        size_usdt=Decimal(100),
-        decided_ms=1,
-    )
-    return msgspec.structs.replace(plan, **changes)
-
-
-def described(spec: OrderSpec, **changes: Any) -> VenueOrder:
-    """The order as the exchange lists it."""
-    order = VenueOrder(
-        client_order_id=spec.client_order_id,
-        symbol=spec.symbol,
-        venue_order_id=1,
-        side=spec.side,
-        kind=spec.kind,
-        state=OrderState.ACCEPTED,
-        qty_lots=spec.qty_lots,
-        executed_lots=0,
-        px_ticks=spec.px_ticks,
-        trigger_ticks=spec.trigger_ticks,
-        avg_px=Decimal(0),
-        reduce_only=spec.reduce_only,
-        close_position=spec.close_position,
-        is_algo=spec.is_algo,
-        update_ms=1,
-    )
-    return msgspec.structs.replace(order, **changes)
 
 
 def legs(plan: TradePlan, attempt: int = 0) -> list[OrderSpec]:
@@ -107,14 +60,14 @@ def test_another_account_trade_symbol_or_side_is_not_ours(spec: OrderSpec, tag: 
     "changed",
     [
         described(entry_spec(TAG, a_plan()), px_ticks=5_001),
-        described(entry_spec(TAG, a_plan()), qty_lots=101),
+        described(entry_spec(TAG, a_plan()), qty_lots=11),
         described(entry_spec(TAG, a_plan()), reduce_only=True),
         described(stop_spec(TAG, a_plan(), 1, 4_899)),
         described(stop_spec(TAG, a_plan(), 1, 4_900), side=Side.BUY),
         described(stop_spec(TAG, a_plan(), 1, 4_900, 10), reduce_only=False),
         described(stop_spec(TAG, a_plan(), 1, 4_900), px_ticks=4_890),
-        described(take_profit_spec(TAG, a_plan(), 0, 10), px_ticks=5_199),
-        described(take_profit_spec(TAG, a_plan(), 0, 101)),
+        described(take_profit_spec(TAG, a_plan(), 0, 10), px_ticks=5_149),
+        described(take_profit_spec(TAG, a_plan(), 0, 11)),
         described(take_profit_spec(TAG, a_plan(), 0, 10), reduce_only=False),
         described(close_spec(TAG, a_plan(), 0, 10, "SL")),
         described(entry_spec(TAG, a_plan()), client_order_id="web_1"),

@@ -4,11 +4,11 @@ import dataclasses
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.execution.builders import a_plan, described
 from vortex.domain.events import OrderRow
 from vortex.domain.orders import (
     Leg,
@@ -23,8 +23,6 @@ from vortex.domain.orders import (
     VenuePosition,
 )
 from vortex.domain.outcomes import SnapshotTaken
-from vortex.domain.plans import TradePlan
-from vortex.domain.signals import Strategy
 from vortex.execution.settings import ExecutionSettings
 from vortex.reconcile.diff import Difference, Kind, OurOrder, Ours, diff
 from vortex.reconcile.resolve import SETTLED, Action, resolve
@@ -55,25 +53,7 @@ def ours(orders: dict[str, OurOrder] | None = None, positions: dict[str, int] | 
     )
 
 
-PLAN = TradePlan(
-    symbol="BTCUSDT",
-    trade_no=1,
-    side=Side.BUY,
-    strategy=Strategy.MOMENTUM_RIDE,
-    qty_lots=10,
-    entry_px_ticks=5_000,
-    stop_px_ticks=4_900,
-    take_profit_px_ticks=5_200,
-    trail_ticks=0,
-    take_profit_share=60,
-    entry_timeout_ms=5_000,
-    max_hold_ms=60_000,
-    leverage=5,
-    confidence=70.0,
-    final_score=0.7,
-    size_usdt=Decimal(100),
-    decided_ms=1,
-)
+PLAN = a_plan()
 
 
 def of_the_open_trade(orders: dict[str, OurOrder] | None = None) -> Ours:
@@ -87,24 +67,7 @@ def my_order(state: OrderState, touched_ns: int = OLD_NS, of_open_trade: bool = 
 
 
 def their_order(**changes: Any) -> VenueOrder:
-    order = VenueOrder(
-        client_order_id=STOP.client_order_id,
-        symbol="BTCUSDT",
-        venue_order_id=1,
-        side=Side.SELL,
-        kind=OrderKind.STOP_MARKET,
-        state=OrderState.ACCEPTED,
-        qty_lots=0,
-        executed_lots=0,
-        px_ticks=0,
-        trigger_ticks=4_900,
-        avg_px=Decimal(0),
-        reduce_only=False,
-        close_position=True,
-        is_algo=True,
-        update_ms=1,
-    )
-    return msgspec.structs.replace(order, **changes)
+    return described(STOP, **changes)
 
 
 def their_position(lots: int, symbol: str = "BTCUSDT") -> VenuePosition:
