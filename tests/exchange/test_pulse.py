@@ -59,3 +59,11 @@ async def test_pings_count_for_what_a_client_may_send() -> None:
         async with asyncio.timeout(PATIENCE_S):
             await read_on(ws)
         assert ws.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
+
+
+async def test_a_stream_has_its_day() -> None:
+    """It is closed in order when its time is over, though it has been read all along."""
+    async with exchange(socket_life_s=0.2) as client, client.connect(PATHS[0]) as ws:
+        async with asyncio.timeout(PATIENCE_S):
+            await read_on(ws)
+        assert ws.close_code == aiohttp.WSCloseCode.GOING_AWAY
