@@ -132,6 +132,8 @@ def test_a_wrong_specification_is_refused(spec: dict[str, Any]) -> None:
         {"kind": "visibility_lag_ms", "value": -0.5},
         {"kind": "partial_fill", "value": 1.1},
         {"kind": "liquidity_hole", "value": -0.1},
+        {"kind": "price_gap_pct", "value": -50.1},
+        {"kind": "price_gap_pct", "value": 100.1},
     ],
 )
 def test_a_fault_that_could_never_strike_is_refused(spec: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ A fault is data. Whoever stands at the layer where it belongs asks `FaultBook` w
 counts, forgets what is used up or over, and keeps a record for the ledger.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -26,10 +27,13 @@ ONCE_KINDS = frozenset({"price_gap_pct", "expire_listen_key"})
 STATE_KINDS = frozenset({"clock_skew_ms", "liquidity_hole"})
 """Are a state of the exchange as long as they are in force."""
 STREAM_KINDS = EVENT_KINDS | SOCKET_KINDS
-SIGNED_KINDS = frozenset({"clock_skew_ms", "price_gap_pct"})
-"""Have a value that may be negative."""
-SHARE_KINDS = frozenset({"partial_fill", "liquidity_hole"})
-"""Have a value from 0 to 1."""
+VALUES = {
+    "clock_skew_ms": (-math.inf, math.inf),
+    "price_gap_pct": (-50.0, 100.0),
+    "partial_fill": (0.0, 1.0),
+    "liquidity_hole": (0.0, 1.0),
+}
+"""What a value may be; of kinds that are not listed, anything from 0."""
 KINDS = GATE_KINDS | DESK_KINDS | STREAM_KINDS | ONCE_KINDS | STATE_KINDS
 CHANCE_WHOLE = 1_000_000
 RECORD_MAX = 100_000
@@ -116,10 +120,11 @@ class FaultBook:
         if not isinstance(kind, str) or kind not in KINDS:
             raise Refusal(-1130, "kind")
         value = {name: self._typed(name, each) for name, each in spec.items() if each is not None}
-        for name in _NOT_NEGATIVE if kind in SIGNED_KINDS else (*_NOT_NEGATIVE, "value"):
+        for name in _NOT_NEGATIVE:
             if value.get(name, 0) < 0:
                 raise Refusal(-1130, name)
-        if kind in SHARE_KINDS and value.get("value", 0.0) > 1:
+        least, most = VALUES.get(kind, (0.0, math.inf))
+        if not least <= value.get("value", 0.0) <= most:
             raise Refusal(-1130, "value")
         since = now_ms + int(value.pop("after_ms", 0))
         duration = value.pop("duration_ms", None)
