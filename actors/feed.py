@@ -1,7 +1,7 @@
 """E0's shell: streams, warm-up and repair over REST, slow polls; tells the symbol when its market can be trusted."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -12,9 +12,10 @@ from vortex.adapters.binance.endpoints import Route
 from vortex.adapters.binance.streams import MarketListener
 from vortex.domain.market import Candle, Interval, MarketMessage, Trade
 from vortex.kernel.clock import MS, Clock
-from vortex.kernel.errors import VortexError
+from vortex.kernel.errors import StaleData, VortexError
 from vortex.kernel.rng import Rng
 from vortex.market import feed as events
+from vortex.market.backoff import delay_ms
 from vortex.market.feed import FeedLink
 from vortex.market.polls import next_poll_ms
 from vortex.market.sequence import IN_ORDER, Finding, SequenceWatch, Verdict
@@ -26,7 +27,10 @@ CANDLES = 500
 TRADES = 2_000
 POLLS_BACK = 13
 """Readings of open interest and ratios fetched at a start: an hour of 5-minute periods and the present one."""
-REPAIR_RETRY_S = 1.0
+PAGE = 1_000
+MISSED_MAX = 20_000
+"""Trades that a repair fetches at most, 20 questions of weight 20 each; of a wider hole the oldest are given up."""
+OVERHEAR_S = 0.25
 
 PollReader = Callable[[], Coroutine[Any, Any, Sequence[MarketMessage]]]
 
@@ -66,18 +70,25 @@ class Feed:
         self._heard = False
         self._watch = SequenceWatch()
         self._repair_wanted = asyncio.Event()
+        self._first_missing = 0
+        self._after_hole: Trade | None = None
+        self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        """How all that waits here waits."""
         self.repairs = 0
+        self.given_up = 0
         self.reason = "connecting"
         self.streams = market.open_streams(
             (symbol,), MarketListener(on_message=self._on_message, on_up=self._route_up, on_down=self._route_down)
         )
 
     async def run(self) -> None:
-        """Serve until canceled."""
+        """Serve until canceled. Nothing is told before the history behind it is known."""
+        self.streams.hold()
         self._carry_out(self._link.handle(events.Start(self._now_ms)))
         async with asyncio.TaskGroup() as group:
             group.create_task(self.streams.run(), name="streams")
             group.create_task(self._repairs(), name="repairs")
+            group.create_task(self._overhear(), name="overhear")
             for name, period_ms, read in self._polls():
                 group.create_task(self._poll(period_ms, read), name=name)
 
@@ -104,23 +115,31 @@ class Feed:
         """E0-8: what is repeated or from the future changes nothing; a hole in the tape is mended first."""
         self._times.heard(message.recv_ns)
         self._heard = True
-        finding = self._watch.check(message, self._clock.unix() // MS)
+        finding = self._watch.check(message, self._exchange_ms)
         if finding is not IN_ORDER and not self._bear(finding, message):
             self._times.dropped()
             return
         self._deliver(message)
         self._times.handled(message)
 
+    def _exchange_ms(self) -> int:
+        return self._clock.unix() // MS
+
     def _bear(self, finding: Finding, message: MarketMessage) -> bool:
-        """Whether a message that is not in order may still be taken."""
+        """Whether a message that is not in order may still be taken. A trade behind a hole waits, with everything after
+        it, until the hole is mended, whatever the link's state: CVD goes on from the last trade before it (E1-3)."""
         if finding.verdict is Verdict.GAP and isinstance(message, Trade):
             self.reason = f"trades {finding.missing_from} to {finding.missing_to} are missing"
+            self._after_hole = message
+            self.streams.hold()
             self._carry_out(self._link.handle(events.GapSeen(self._now_ms, finding.missing_from)))
+            return False
         return finding.usable
 
     def faults(self) -> dict[str, int]:
-        """What the sequence checks found, by kind of message and verdict."""
-        return {f"{kind} {verdict.value}": n for (kind, verdict), n in sorted(self._watch.counts.items(), key=str)}
+        """What the sequence checks found, by kind of message and verdict, and the trades that no repair brought."""
+        found = {f"{kind} {verdict.value}": n for (kind, verdict), n in sorted(self._watch.counts.items(), key=str)}
+        return {**found, "Trade given up": self.given_up} if self.given_up else found
 
     def _route_up(self, route: Route) -> None:
         self._up.add(route)
@@ -141,7 +160,8 @@ class Feed:
                     self._carry_out(self._link.handle(events.Acknowledged(self._now_ms)))
                 case events.Retry():  # the lines have their own back-off
                     self._carry_out(self._link.handle(events.RetryDue(self._now_ms)))
-                case events.NeedBackfill():
+                case events.NeedBackfill(from_agg_id=first):
+                    self._first_missing = _earlier(self._first_missing, first)
                     self.streams.hold()
                     self._repair_wanted.set()
                 case events.Warm() | events.Cold():
@@ -155,46 +175,102 @@ class Feed:
                     pass  # a line connects for ever and pings by itself
 
     async def _repairs(self) -> None:
+        failures = 0
         while True:
             await self._repair_wanted.wait()
             self._repair_wanted.clear()
             try:
-                candles, trades, polls = await self._history()
+                readings = await self._readings()
+                trades = await self._tape()
             except VortexError as err:
                 self.reason = f"history: {err}"
                 log.warning("feed.repair_failed", symbol=self._symbol, reason=str(err))
-                await asyncio.sleep(REPAIR_RETRY_S)
+                await self.sleep(delay_ms(failures, self._rng) / 1_000)
+                failures += 1
                 self._repair_wanted.set()
                 continue
-            self._board.warm_up(candles, trades, polls)
-            self.repairs += 1
-            self._watch.filled(self._board.last_agg_id)
-            self.streams.release()
-            self.reason = ""
-            self._carry_out(self._link.handle(events.Backfilled(self._now_ms)))
+            failures = 0
+            self._mend(readings, trades)
 
-    async def _history(self) -> tuple[list[Candle], list[Trade], list[MarketMessage]]:
-        """Everything the engines need to be warm: candles of all intervals, the tape, the slow readings."""
+    def _mend(self, readings: Sequence[MarketMessage], trades: Sequence[Trade]) -> None:
+        """Take the history, then what waited. The feed is warm unless another hole became known meanwhile."""
+        candles = [each for each in readings if isinstance(each, Candle)]
+        self._board.warm_up(candles, trades, [each for each in readings if not isinstance(each, Candle)])
+        self.repairs += 1
+        self._first_missing = 0
+        self._watch.filled(self._board.last_agg_id)
+        if self._repair_wanted.is_set():  # a connection was lost and came back: the streams stay held
+            return
+        waited, self._after_hole = self._after_hole, None
+        if waited is not None and waited.agg_id > self._board.last_agg_id:
+            self._deliver(waited)
+        self.streams.release()
+        if self._repair_wanted.is_set():  # what waited has a hole of its own
+            return
+        self._carry_out(self._link.handle(events.Backfilled(self._now_ms)))
+        if self._link.warm:
+            self.reason = ""
+
+    async def _readings(self) -> list[MarketMessage]:
+        """What the engines need to be warm beside the tape: candles of all intervals, the slow readings."""
+        found: list[MarketMessage] = []
+        for read in self._questions():
+            found += await read
+        return found
+
+    def _questions(self) -> Iterator[Awaitable[Sequence[MarketMessage]]]:
         reader, symbol = self._reader, self._symbol
-        candles: list[Candle] = []
         for interval in Interval:
-            candles += await reader.candles(symbol, interval, CANDLES)
+            yield reader.candles(symbol, interval, CANDLES)
         for other in self._references:
-            candles += await reader.candles(other, Interval.M1, CANDLES)
-        polls: list[MarketMessage] = []
-        polls += await reader.open_interest_history(symbol, POLLS_BACK)
-        polls += await reader.account_ratios(symbol, top_traders=False, limit=POLLS_BACK)
-        polls += await reader.account_ratios(symbol, top_traders=True, limit=POLLS_BACK)
-        polls.append(await reader.premium(symbol))
+            yield reader.candles(other, Interval.M1, CANDLES)
+        yield reader.open_interest_history(symbol, POLLS_BACK)
+        yield reader.account_ratios(symbol, top_traders=False, limit=POLLS_BACK)
+        yield reader.account_ratios(symbol, top_traders=True, limit=POLLS_BACK)
+        yield _one(reader.premium(symbol))
+
+    async def _tape(self) -> list[Trade]:
+        """The newest trades, and behind them, page by page, every one since the board's last and since the first that a
+        gap names; so that of a hole too wide to mend the oldest are left out (E0-5, E1-3)."""
+        reader, symbol = self._reader, self._symbol
         trades = await reader.agg_trades(symbol, None, TRADES)
-        return candles, trades, polls
+        last_id, known = trades[-1].agg_id if trades else 0, self._board.last_agg_id
+        told = known if self._after_hole is None else self._after_hole.agg_id - 1
+        if last_id < told:
+            raise StaleData(f"trades up to {last_id} only, and the stream told of {told}")
+        first = _earlier(self._first_missing, known + 1 if known else 0)
+        while trades and (missing := trades[0].agg_id - first if first else 0) > 0:
+            wanted = min(missing, PAGE, MISSED_MAX - len(trades))
+            page = await self._page(trades[0].agg_id, wanted)
+            if not page:
+                self._give_up(first, trades[0].agg_id - 1)
+                break
+            trades = page + trades
+        return trades
+
+    async def _page(self, before_id: int, wanted: int) -> list[Trade]:
+        """Trades just before an id; none when no more may be asked for, or the exchange has none."""
+        if not wanted or not self._budget.allows(self._clock.mono(), self._polling.repair_weight_1m_max):
+            return []
+        page = await self._reader.agg_trades(self._symbol, before_id - wanted, wanted)
+        return [trade for trade in page if trade.agg_id < before_id]
+
+    def _give_up(self, first: int, last: int) -> None:
+        self.given_up += last - first + 1
+        log.warning("feed.trades_given_up", symbol=self._symbol, first=first, last=last)
+
+    async def _overhear(self) -> None:
+        """Frames that wait are a sign of life: a repair that takes seconds must not look like silence."""
+        before = 0
+        while True:
+            await self.sleep(OVERHEAR_S)
+            frames = sum(stats.waiting + stats.dropped for stats in self.streams.stats().values())
+            self._heard = self._heard or frames != before
+            before = frames
 
     def _polls(self) -> list[tuple[str, int, PollReader]]:
         """E0-3, and the reference candles of E5-4, which never cross Ray: each symbol asks for its own copy."""
         reader, symbol = self._reader, self._symbol
-
-        async def one(read: Coroutine[Any, Any, MarketMessage]) -> Sequence[MarketMessage]:
-            return [await read]
 
         async def reference() -> Sequence[MarketMessage]:
             rows: list[MarketMessage] = []
@@ -204,16 +280,16 @@ class Feed:
 
         every = self._polling
         return [
-            ("open-interest", every.open_interest_ms, lambda: one(reader.open_interest(symbol))),
+            ("open-interest", every.open_interest_ms, lambda: _one(reader.open_interest(symbol))),
             ("global-ratio", every.global_ratio_ms, lambda: reader.account_ratios(symbol, top_traders=False)),
             ("top-ratio", every.top_ratio_ms, lambda: reader.account_ratios(symbol, top_traders=True)),
-            ("funding", every.funding_ms, lambda: one(reader.premium(symbol))),
+            ("funding", every.funding_ms, lambda: _one(reader.premium(symbol))),
             ("reference", every.reference_ms, reference),
         ]
 
     async def _poll(self, period_ms: int, read: PollReader) -> None:
         while True:
-            await asyncio.sleep(next_poll_ms(period_ms, self._polling.jitter, self._rng) / 1_000)
+            await self.sleep(next_poll_ms(period_ms, self._polling.jitter, self._rng) / 1_000)
             if not self._budget.allows(self._clock.mono()):
                 self.polls_skipped += 1
                 continue
@@ -222,3 +298,12 @@ class Feed:
                     self._deliver(message)
             except VortexError as err:
                 log.info("poll.failed", symbol=self._symbol, reason=str(err), at_ms=self._clock.unix() // MS)
+
+
+async def _one(read: Coroutine[Any, Any, MarketMessage]) -> Sequence[MarketMessage]:
+    return [await read]
+
+
+def _earlier(a: int, b: int) -> int:
+    """The smaller of two ids; 0 is none."""
+    return min(a, b) or max(a, b)

@@ -297,6 +297,6 @@ def _preload() -> None:
             importlib.import_module(module)
         except Exception as error:  # noqa: BLE001 - warming up is a favor, not a duty
             log.warning("preload.failed %s: %s", module, error)
-    precompile = getattr(importlib.import_module("vortex.signals"), "precompile", None)
+    precompile = getattr(importlib.import_module("vortex.strategy"), "precompile", None)
     if precompile is not None:
         precompile()

@@ -9,6 +9,7 @@ import msgspec
 from actors.feed import Feed
 from actors.market_mirror import MarketMirror
 from actors.publisher import Publisher
+from actors.rehearsal import rehearse
 from actors.role import PeerInfo, RoleContext
 from actors.timers import Timers
 from actors.times import MarketTimes, TimedBoard
@@ -96,6 +97,10 @@ class SymbolRole:
                     group.create_task(self._cycle(market.clock), name="cycle"),
                     group.create_task(self._publisher.run(), name="publisher"),
                 ]
+                if self._settings.market.rehearse_ms:
+                    tasks.append(
+                        group.create_task(rehearse(instrument, self._settings, market.clock), name="rehearsal")
+                    )
                 self._perform(self._engine.start())
                 for envelope in self._early:
                     self.receive(envelope)
@@ -158,10 +163,10 @@ class SymbolRole:
 
     def _on_message(self, message: MarketMessage) -> None:
         assert self._engine is not None
-        self._market_mirror.take(message)
         effects = self._engine.on_market(message)
         if effects:
             self._safely(effects)
+        self._market_mirror.take(message)
 
     def _on_trusted(self, trusted: bool) -> None:
         assert self._engine is not None
@@ -177,9 +182,10 @@ class SymbolRole:
         while True:
             await asyncio.sleep(until_cycle_ms(clock.unix() // MS) / 1_000)
             self._times.cycle_begins()
-            self._feed.tick()
             self._perform(self._engine.on_cycle())
             self._times.cycle_ends()
+            self._feed.tick()
+            self._times.set_clock()
             self._ctx.slot.set_watermark(self._ctx.clock.unix() // MS)
 
     def _safely(self, effects: Sequence[Effect]) -> None:

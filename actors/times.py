@@ -19,12 +19,12 @@ from vortex.kernel.latency import Histogram
 from vortex.signals.board import SignalBoard
 from vortex.signals.settings import SignalSettings
 
-LIVE = ("decode", "trade", "depth", "cycle", "decision", "risk")
-STAGES = ("decode", "feed", "engines", "decision", "risk", "hop", "permit", "journal", "send")
+LIVE = ("decode", "trade", "depth", "cycle", "decision", "record", "risk")
+STAGES = ("decode", "feed", "engines", "decision", "record", "risk", "hop", "permit", "journal", "send")
 """From the socket read to the last byte of the order; `hop` is the way from the symbol's process to the executor's."""
 TOTAL = "tick_to_order"
-TRAIL = 6
-"""Stamps that an entry brings along: read, decoded, checked, judged, decided, planned."""
+TRAIL = 7
+"""Stamps that an entry brings along: read, decoded, checked, judged, decided, explained, planned."""
 VIEW_NS = SECOND
 SENT_MAX = 64
 """Orders that left and are not answered yet; more than symbols can ever have entries in flight."""
@@ -79,7 +79,8 @@ class MarketTimes:
         self._clock, self._mono = clock, mono
         self._ahead_ns = 0
         self.set_clock()
-        self._waited = self._heard = self._checked = self._judged = self._decided = self._planned = self._began = 0
+        self._waited = self._heard = self._checked = self._judged = self._began = 0
+        self._decided = self._explained = self._planned = 0
         self._under_way = False
 
     def heard(self, recv_ns: int) -> None:
@@ -105,14 +106,17 @@ class MarketTimes:
         self._judged = self._mono()
 
     def stepped(self, step: str) -> None:
-        """`decided` or `planned`: a step of the symbol's brain is done."""
+        """`decided`, `explained` or `planned`: a step of the symbol's brain is done."""
         now = self._mono()
         if step == "decided":
             self._decided = now
             self._of["decision"].record(now - self._judged)
+        elif step == "explained":
+            self._explained = now
+            self._of["record"].record(now - self._decided)
         else:
             self._planned = now
-            self._of["risk"].record(now - self._decided)
+            self._of["risk"].record(now - self._explained)
 
     def handled(self, message: MarketMessage) -> None:
         """All that follows from it is under way. An event that led to a decision counts with its stages alone."""
@@ -129,7 +133,6 @@ class MarketTimes:
 
     def cycle_begins(self) -> None:
         """The 100 ms timer went off."""
-        self.set_clock()
         self._began = self._mono()
 
     def cycle_ends(self) -> None:
@@ -141,7 +144,15 @@ class MarketTimes:
         if not self._under_way:
             return ()
         heard = self._heard
-        return (heard - self._waited, heard, self._checked, self._judged, self._decided, self._planned)
+        return (
+            heard - self._waited,
+            heard,
+            self._checked,
+            self._judged,
+            self._decided,
+            self._explained,
+            self._planned,
+        )
 
 
 class TimedBoard(SignalBoard):
@@ -159,7 +170,7 @@ class TimedBoard(SignalBoard):
         return reasons
 
     def tick(self, now_ms: int) -> int:
-        reasons = super().tick(now_ms)
+        reasons = SignalBoard.tick(self, now_ms)
         self.times.judged()
         return reasons
 

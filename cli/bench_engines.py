@@ -33,8 +33,8 @@ def engines(
     out.print(f"batch           {speed.batch_events_per_s:,.0f} events/s")
     out.print(f"live trade      {speed.trade_us:.1f} µs")
     out.print(f"live depth      {speed.depth_us:.1f} µs")
-    out.print(f"plain decision  {speed.plain_decision_us:.1f} µs")
-    out.print(f"full decision   {speed.full_decision_us:.1f} µs")
+    out.print(f"decision        {speed.decision_us:.1f} µs")
+    out.print(f"its record      {speed.record_us:.1f} µs")
 
 
 def _bitcoin() -> "Instrument":

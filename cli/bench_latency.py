@@ -27,6 +27,7 @@ def latency(
     seconds: Annotated[float, typer.Option(help="Measure for at most so long.", min=1.0)] = 60.0,
     orders: Annotated[int, typer.Option(help="End earlier after so many orders.", min=1)] = 1_000,
     speed: Annotated[float, typer.Option(help="Market time per real time; more makes a busier market.", min=0.1)] = 1.0,
+    rehearse_ms: Annotated[int, typer.Option(help="`market.rehearse_ms`; 0 rehearses nothing.", min=0)] = 5,
     json: Json = False,
 ) -> None:
     """Time every stage between tick and order in a trading system (docs/performance.md).
@@ -37,10 +38,16 @@ def latency(
     """
     from supervisors.bench_latency import Watch
 
-    with private_system(0, {**QUICKLY, "venue.speed": speed}, ["--no-limits"]) as (loaded, _):
+    chosen = {**QUICKLY, "venue.speed": speed, "market.rehearse_ms": rehearse_ms}
+    with private_system(0, chosen, ["--no-limits"]) as (loaded, _):
         load_before = psutil.getloadavg()[0]
         result: dict[str, Any] = Watch(lambda: mirrored_views(loaded), show).run(seconds, orders)
-        result["about"] = {"speed": speed, "cores": psutil.cpu_count(), "load": [load_before, psutil.getloadavg()[0]]}
+        result["about"] = {
+            "speed": speed,
+            "rehearse_ms": rehearse_ms,
+            "cores": psutil.cpu_count(),
+            "load": [load_before, psutil.getloadavg()[0]],
+        }
     if json:
         print_json(result)
     else:

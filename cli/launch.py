@@ -93,7 +93,7 @@ def warm_kernels(progress: Progress) -> None:
     if any(Path(signals.__file__).parent.glob("__pycache__/*.nbi")):
         return
     progress("services", "compiling the signal kernels (first start only)")
-    words = "from vortex.signals import precompile; print(precompile())"
+    words = "from vortex.strategy import precompile; print(precompile())"
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=False)  # noqa: S603 - us
     if done.returncode or done.stdout.strip():
         progress("services", (done.stdout + done.stderr).strip().splitlines()[-1])

@@ -23,13 +23,13 @@ from vortex.kernel.clock import SECOND, Clock
 from vortex.kernel.errors import ConfigError
 from vortex.settings import Settings
 from vortex.signals.generated import generate_history
-from vortex.signals.warm_start import compile_all
 from vortex.sim.replay_desk import ReplayDesk, ReplaySettings, Watcher
 from vortex.sim.replay_fills import FillSettings
 from vortex.sim.replay_report import SymbolReport
 from vortex.sim.replay_rows import Batch
 from vortex.sim.replay_source import RecordedSession, SessionStart, Teller, generated_batches, recorded_batches
 from vortex.sim.words import instrument_of
+from vortex.strategy.warm_start import compile_all
 
 BATCH_EVENTS = 4_096
 GENERATED_START_MS = 1_700_000_000_000
@@ -46,7 +46,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
 
     `seconds` is what computing took, `engines_seconds` the kernels' part of it (feed, engines, score), `read_seconds`
     what reading or generating the events took, which is not in `seconds`. `rows_refused` counts rows of the files that
-    were left out, by symbol and reason.
+    were left out, and levels of a book that crosses, by symbol and reason.
     """
 
     events: int
@@ -140,7 +140,7 @@ class Run:
         left_out = [note for note in plan.derived if note.startswith("left out")]
         self._derived[symbol] = [*market.derived[symbol], *lost, *pasts.derived, *left_out, references.said]
         self._unused[symbol] = [path.name for path in market.unused[symbol]]
-        self._rows_refused[symbol] = dict(sorted(refused.items()))
+        self._rows_refused[symbol] = dict(sorted((refused + teller.mended).items()))
 
     def generated(self, events: int, seed: int = SEED) -> None:
         """Replay a seeded market with a seeded past, 14 trades to one book."""

@@ -10,7 +10,7 @@ from actors.symbol import CYCLE_MS, GAP_MS_MIN, GRACE_MS, until_cycle_ms
 from actors.times import STAGES, TOTAL, TRAIL, MarketTimes, OrderTimes
 from vortex.domain.commands import EnterTrade
 from vortex.domain.envelope import Envelope, decode, encode
-from vortex.domain.market import Depth, Trade
+from vortex.domain.market import Depth, Trade, packed_levels
 from vortex.domain.orders import Leg, OrderKind, OrderSpec, Side, TimeInForce
 from vortex.domain.plans import TradePlan
 from vortex.domain.signals import Strategy
@@ -25,8 +25,7 @@ DEPTH = Depth(
     first_update_id=1,
     final_update_id=1,
     prev_update_id=0,
-    bids=(),
-    asks=(),
+    levels=packed_levels((), ()),
 )
 PLAN = TradePlan(
     symbol="BTCUSDT",
@@ -78,10 +77,12 @@ class Process:
         self.clock.advance(engines_ns)
         self.times.judged()
 
-    def decide(self, decision_ns: int, risk_ns: int) -> EnterTrade:
-        """Decide and plan; the entry as it is sent."""
+    def decide(self, decision_ns: int, risk_ns: int, record_ns: int = 1) -> EnterTrade:
+        """Decide, explain and plan; the entry as it is sent."""
         self.clock.advance(decision_ns)
         self.times.stepped("decided")
+        self.clock.advance(record_ns)
+        self.times.stepped("explained")
         self.clock.advance(risk_ns)
         self.times.stepped("planned")
         return EnterTrade(plan=PLAN, trail=self.times.trail())
@@ -109,17 +110,18 @@ def test_an_order_is_timed_from_its_tick_to_its_last_byte_stage_by_stage() -> No
     """The stages add up to the whole way, across the message that carries the trail."""
     process = Process()
     process.hear(TRADE, 11, 12, 13)
-    sent = encode(Envelope(sender="s", epoch=1, session="s", seq=1, body=process.decide(14, 15)))
+    sent = encode(Envelope(sender="s", epoch=1, session="s", seq=1, body=process.decide(14, 15, 16)))
     command = decode(sent).body
     assert isinstance(command, EnterTrade)
     assert len(command.trail) == TRAIL
     found = {name: values[0] for name, values in counted(executor_after(command, process.clock)).items()}
-    assert found.pop(TOTAL) == pytest.approx(11 + 12 + 13 + 14 + 15 + 1_000 + 10 + 20 + 30, rel=0.02)
+    assert found.pop(TOTAL) == pytest.approx(11 + 12 + 13 + 14 + 15 + 16 + 1_000 + 10 + 20 + 30, rel=0.02)
     assert found == {
         "decode": 11,
         "feed": 12,
         "engines": 13,
         "decision": 14,
+        "record": 16,
         "risk": 15,
         "hop": pytest.approx(1_000, rel=0.02),
         "permit": 10,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -194,6 +195,13 @@ class AnySymbol(dict):
 @pytest.fixture(scope="session")
 def venue_process() -> Iterator[dict[str, str]]:
     """The simulated exchange as a process of its own; the JSON line it prints when it is ready."""
+    with served() as line:
+        yield line
+
+
+@contextmanager
+def served() -> Iterator[dict[str, str]]:
+    """An exchange with weight and faults of its own, for as long as it is wanted."""
     if importlib.util.find_spec("vortex.adapters.venue.__main__") is None:
         pytest.skip("vortex.adapters.venue has no __main__ module to serve the simulated exchange")
     with socket.socket() as probe:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vortex.adapters.binance.decode import MarketDecoder
-from vortex.domain.market import BestQuote, Candle, Depth, Interval, Liquidation, MarkPrice, Trade
+from vortex.domain.market import BestQuote, Candle, Depth, Interval, Liquidation, MarkPrice, Trade, packed_levels
 from vortex.kernel.errors import RemoteViolation
 
 AGG = {
@@ -87,8 +87,7 @@ EXPECTED = [
             first_update_id=1001,
             final_update_id=1010,
             prev_update_id=1000,
-            bids=((99999.9, 1.25),),
-            asks=((100000.1, 0.0),),
+            levels=packed_levels([(99999.9, 1.25)], [(100000.1, 0.0)]),
         ),
     ),
     (

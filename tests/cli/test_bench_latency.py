@@ -59,7 +59,7 @@ def test_the_document_has_the_promised_keys_and_leaves_out_what_came_before() ->
     assert set(document) >= {"tick_to_order_us", "stages_us", "live_us", "events_per_s", "orders"}
     assert set(document["tick_to_order_us"]) == {"p50", "p90", "p99", "p999"}
     contract = {"decode", "feed", "engines", "decision", "risk", "permit", "journal", "send"}
-    assert set(document["stages_us"]) == contract | {"hop"}
+    assert set(document["stages_us"]) == contract | {"hop", "record"}
     assert document["tick_to_order_us"]["p999"] == pytest.approx(90, rel=0.02)
     assert document["stages_us"]["journal"] == pytest.approx(10, rel=0.02)
     assert document["live_us"]["trade"]["p50"] == pytest.approx(3, rel=0.02)

@@ -18,6 +18,7 @@ from vortex.domain.market import (
     MarkPrice,
     OpenInterest,
     Trade,
+    packed_levels,
 )
 from vortex.domain.orders import Side
 from vortex.domain.plans import TradePlan
@@ -40,7 +41,7 @@ from vortex.risk.plan import plan_trade
 from vortex.risk.settings import DEFAULT_RISK
 from vortex.signals.board import GATE, SignalBoard
 from vortex.signals.settings import DEFAULT_SIGNALS
-from vortex.strategy.decision import DecisionContext, decide
+from vortex.strategy.decision import Decider, DecisionContext
 from vortex.strategy.settings import DEFAULT_DECISION
 
 BOOT_MS = 20_000
@@ -147,6 +148,7 @@ class Watcher:
         self.found = Found()
         self.symbol = listing.instrument.symbol
         self.board = SignalBoard(DEFAULT_SIGNALS, traded(listing.instrument))
+        self.decider = Decider(self.board, DEFAULT_DECISION)
         self._tick, self._step = float(listing.instrument.tick), float(listing.instrument.step)
         self._ready_ms = start_ms + BOOT_MS
         self._start_ms = start_ms
@@ -240,7 +242,7 @@ class Watcher:
 
     def _decide(self, now_ms: int) -> None:
         context = DecisionContext(feed_warm=self.board.is_warm(now_ms))
-        made = decide(self.board, context, DEFAULT_DECISION, now_ms)
+        made = self.decider.explain(self.decider.decide(context, now_ms))
         if made.action is Action.NO_TRADE:
             self.found.failures[f"{made.strategy and made.strategy.value}: {' '.join(made.failed)}"] += 1
             return
@@ -292,8 +294,7 @@ class Watcher:
             first_update_id=number,
             final_update_id=number,
             prev_update_id=number - 1,
-            bids=self._levels(book.bids),
-            asks=self._levels(book.asks),
+            levels=packed_levels(self._levels(book.bids), self._levels(book.asks)),
         )
 
     def _levels(self, levels: Levels) -> tuple[tuple[float, float], ...]:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vortex.domain.market import LEVELS
 from vortex.market.book import ACCEPTED, check_snapshot
-from vortex.market.layout import LEVELS, Refusal
+from vortex.market.layout import Refusal
 
 
 def snapshot(bid: float = 100.0, ask: float = 100.1, levels: int = LEVELS) -> np.ndarray:

@@ -9,8 +9,8 @@ from numba.core.runtime import _nrt_python, rtsys
 from tests.signals.conftest import Build
 from vortex.market import jit, tape
 from vortex.market.layout import TAPE
-from vortex.signals import precompile
 from vortex.signals.generated import generate_market
+from vortex.strategy import precompile
 
 
 def test_precompiling_says_nothing_when_kernels_are_cached() -> None:
@@ -25,6 +25,14 @@ def test_a_kernel_changes_its_record_in_place() -> None:
     rows = np.zeros(1, TAPE)
     tape.push_trade(rows[0], 1, 1_000, 100.0, 2.0, 0)
     assert (rows[0]["n"], rows[0]["cvd"], rows[0]["last_px"]) == (1, 2.0, 100.0)
+
+
+def test_the_entry_of_a_kernel_does_what_the_kernel_does() -> None:
+    """It only leaves out the look at its arguments."""
+    called, entered = np.zeros(1, TAPE), np.zeros(1, TAPE)
+    tape.push_trade(called[0], 1, 1_000, 100.0, 2.0, 0)
+    jit.entry_of(tape.push_trade, entered[0], 1, 1_000, 100.0, 2.0, 0)(entered[0], 1, 1_000, 100.0, 2.0, 0)
+    assert called.tobytes() == entered.tobytes()
 
 
 def test_without_a_place_for_a_cache_a_kernel_still_works(monkeypatch) -> None:
@@ -80,7 +88,7 @@ def test_events_and_cycles_allocate_nothing() -> None:
 def test_a_second_process_compiles_nothing() -> None:
     """Warm start: every kernel that the first one left in the cache is loaded from it."""
     words = (
-        "from vortex.signals import precompile; precompile();"
+        "from vortex.strategy import precompile; precompile();"
         "from vortex.signals.advance import advance, judge_at;"
         "print(*(sum(k.stats.cache_misses.values()) for k in (advance, judge_at)));"
         "print(*(sum(k.stats.cache_hits.values()) for k in (advance, judge_at)))"

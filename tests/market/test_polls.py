@@ -56,11 +56,23 @@ def test_polls_stand_back_while_much_weight_is_used_and_come_back_with_the_minut
     assert budget.allows(80 * SECOND)
 
 
+def test_a_repair_may_go_on_when_polls_already_stand_back() -> None:
+    """Between its own limit and theirs; orders have the rest of the 2 400 for themselves."""
+    said = PollSettings()
+    budget = PollBudget(said.weight_1m_max)
+    budget.told(said.weight_1m_max + 1, 0)
+    assert not budget.allows(SECOND)
+    assert budget.allows(SECOND, said.repair_weight_1m_max)
+    budget.told(said.repair_weight_1m_max + 1, SECOND)
+    assert not budget.allows(2 * SECOND, said.repair_weight_1m_max)
+    assert budget.allows(61 * SECOND, said.repair_weight_1m_max)
+
+
 def test_periods_and_limits_are_settings() -> None:
     """And a period of nothing is refused."""
     environment = {"VORTEX_MARKET__POLLS__OPEN_INTEREST_MS": "20000", "VORTEX_MARKET__FEED__SILENT_MS": "4000"}
     market = load(environment).settings.market
     assert (market.polls.open_interest_ms, market.feed.silent_ms) == (20_000, 4_000)
-    for wrong in ({"open_interest_ms": 0}, {"jitter": 0.6}, {"weight_1m_max": 0}):
+    for wrong in ({"open_interest_ms": 0}, {"jitter": 0.6}, {"weight_1m_max": 0}, {"repair_weight_1m_max": 0}):
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert(wrong, PollSettings)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vortex.domain.market import BestQuote, Depth, MarkPrice, Trade
+from vortex.domain.market import BestQuote, Depth, MarkPrice, Trade, packed_levels
 from vortex.market.sequence import SequenceWatch, Verdict
 
 NOW_MS = 1_700_000_000_000
@@ -23,9 +23,13 @@ def depth(final: int, prev: int) -> Depth:
         first_update_id=prev + 1,
         final_update_id=final,
         prev_update_id=prev,
-        bids=(),
-        asks=(),
+        levels=packed_levels((), ()),
     )
+
+
+def now() -> int:
+    """Our idea of the exchange's clock."""
+    return NOW_MS
 
 
 @pytest.mark.property
@@ -36,7 +40,7 @@ def test_every_missing_trade_is_named_in_exactly_one_gap(ids: list[int]) -> None
     seen: set[int] = set()
     missing: set[int] = set()
     for agg_id in ids:
-        finding = watch.check(trade(agg_id), NOW_MS)
+        finding = watch.check(trade(agg_id), now)
         newest = max(seen, default=0)
         assert (finding.verdict is Verdict.REPEATED) == (agg_id <= newest)
         if finding.verdict is Verdict.GAP:
@@ -51,39 +55,57 @@ def test_every_missing_trade_is_named_in_exactly_one_gap(ids: list[int]) -> None
 def test_depth_chains_by_previous_update_id() -> None:
     """`pu` must equal the previous `u`."""
     watch = SequenceWatch()
-    verdicts = [watch.check(depth(final, prev), NOW_MS).verdict for final, prev in [(10, 5), (20, 10), (40, 30)]]
+    verdicts = [watch.check(depth(final, prev), now).verdict for final, prev in [(10, 5), (20, 10), (40, 30)]]
     assert verdicts == [Verdict.IN_ORDER, Verdict.IN_ORDER, Verdict.GAP]
-    assert watch.check(depth(40, 30), NOW_MS).verdict is Verdict.REPEATED
+    assert watch.check(depth(40, 30), now).verdict is Verdict.REPEATED
     assert watch.counts[("Depth", Verdict.GAP)] == 1
 
 
 def test_what_comes_from_the_future_is_not_used_and_not_remembered() -> None:
     """An event later than the clock by more than the tolerance."""
     watch = SequenceWatch()
-    finding = watch.check(trade(5, NOW_MS + 1_001), NOW_MS)
+    finding = watch.check(trade(5, NOW_MS + 1_001), now)
     assert (finding.verdict, finding.usable) == (Verdict.AHEAD, False)
-    assert watch.check(trade(5, NOW_MS + 1_000), NOW_MS).usable
+    assert watch.check(trade(5, NOW_MS + 1_000), now).usable
     assert watch.last_trade_id == 5
+
+
+def test_the_clock_is_asked_again_when_its_last_word_does_not_allow_a_stamp() -> None:
+    """Once a second in a market that runs with the clock; and a clock that was set back is believed."""
+    watch, clock = SequenceWatch(), [NOW_MS]
+
+    def asked() -> int:
+        looks.append(clock[0])
+        return clock[0]
+
+    looks: list[int] = []
+    for at_ms in range(0, 3_000, 100):
+        clock[0] = NOW_MS + at_ms
+        assert watch.check(trade(at_ms + 1, NOW_MS + at_ms), asked).verdict is not Verdict.AHEAD
+    assert len(looks) == 3
+    clock[0] = NOW_MS - 60_000
+    assert watch.check(trade(9_000, NOW_MS + 5_000), asked).verdict is Verdict.AHEAD
+    assert watch.check(trade(9_001, NOW_MS), asked).verdict is Verdict.AHEAD
 
 
 def test_after_a_reconnect_the_books_chain_starts_anew_and_the_tapes_does_not() -> None:
     """The hole in the trades is what the backfill is for."""
     watch = SequenceWatch()
-    watch.check(trade(5), NOW_MS)
-    watch.check(depth(20, 10), NOW_MS)
+    watch.check(trade(5), now)
+    watch.check(depth(20, 10), now)
     watch.forget()
-    assert watch.check(depth(7, 6), NOW_MS).verdict is Verdict.IN_ORDER
-    finding = watch.check(trade(9), NOW_MS)
+    assert watch.check(depth(7, 6), now).verdict is Verdict.IN_ORDER
+    finding = watch.check(trade(9), now)
     assert (finding.verdict, finding.missing_from, finding.missing_to) == (Verdict.GAP, 6, 8)
 
 
 def test_a_backfill_closes_the_gap() -> None:
     """The next live trade follows the last one fetched."""
     watch = SequenceWatch()
-    watch.check(trade(5), NOW_MS)
+    watch.check(trade(5), now)
     watch.filled(12)
-    assert watch.check(trade(12), NOW_MS).verdict is Verdict.REPEATED
-    assert watch.check(trade(13), NOW_MS).verdict is Verdict.IN_ORDER
+    assert watch.check(trade(12), now).verdict is Verdict.REPEATED
+    assert watch.check(trade(13), now).verdict is Verdict.IN_ORDER
 
 
 def test_quotes_go_forward_and_prices_without_ids_pass() -> None:
@@ -93,4 +115,4 @@ def test_quotes_go_forward_and_prices_without_ids_pass() -> None:
     mark = MarkPrice(
         symbol="BTCUSDT", ts_ms=NOW_MS, mark_px=1.0, index_px=1.0, funding_rate=0.0, next_funding_ms=NOW_MS
     )
-    assert [watch.check(m, NOW_MS).usable for m in (quote, quote, mark, mark)] == [True, False, True, True]
+    assert [watch.check(m, now).usable for m in (quote, quote, mark, mark)] == [True, False, True, True]

@@ -137,7 +137,7 @@ def risk_off_of(run_paths: list[Path], symbol: str) -> tuple[list[bool], list[st
         replay_settings(load({}, flags={"profile": "default"}).settings, 60_000),
         SystemClock(),
         quiet,
-        lambda _: lambda board, decision: seen.append(board.regime(board.cycle_ms).risk_off),
+        lambda _: lambda board, _verdict, _decision: seen.append(board.regime(board.cycle_ms).risk_off),
     )
     run.recorded(run_paths, [symbol])
     return seen, run.result().derived[symbol]

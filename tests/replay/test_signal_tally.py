@@ -13,9 +13,10 @@ from vortex.signals.board import SignalBoard
 from vortex.signals.generated import generate_history
 from vortex.sim.replay_desk import ReplayDesk
 from vortex.sim.replay_report import BINS, Distribution, SymbolReport
-from vortex.sim.replay_signals import CHECKLIST, STRATEGY, EngineTally, SignalReport, SignalTally, StrategyTally, share
-from vortex.strategy.decision import DecisionContext, decide
+from vortex.sim.replay_signals import EngineTally, SignalReport, SignalTally, StrategyTally, share
+from vortex.strategy.decision import NO_STRATEGY, Decider, DecisionContext
 from vortex.strategy.settings import DecisionSettings
+from vortex.strategy.verdict import CHECKLIST
 
 EVENTS = 45_000
 DIRECTIONS = st.sampled_from(list(Direction))
@@ -88,10 +89,10 @@ def test_the_checklist_is_that_of_the_decision(make: Make) -> None:
     """A decision on an empty board fails nearly everything, and no item is unknown here."""
     board = SignalBoard(make.settings().signals, make.bitcoin)
     context = DecisionContext(position=Direction.LONG, open_positions=9, breaker_closed=False, feed_warm=False)
-    failed = decide(board, context, DecisionSettings(), START_MS, explain=True).failed
+    failed = Decider(board, DecisionSettings()).decide(context, START_MS).failed
     items = [item for item in failed if "." not in item]
     assert len(items) >= 8
-    order = (*CHECKLIST, STRATEGY)
+    order = (*CHECKLIST, NO_STRATEGY)
     assert [item for item in order if item in items] == items
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vortex.domain.instruments import Instrument
-from vortex.domain.market import Candle, Depth, Interval, Trade
+from vortex.domain.market import Candle, Depth, Interval, Trade, packed_levels
 from vortex.signals.board import SignalBoard
 from vortex.signals.settings import SignalSettings
 
@@ -52,8 +52,7 @@ class Build:
             first_update_id=update_id,
             final_update_id=update_id,
             prev_update_id=update_id - 1,
-            bids=tuple(bids),
-            asks=tuple(asks),
+            levels=packed_levels(bids, asks),
         )
 
     def ladder(

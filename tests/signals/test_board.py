@@ -4,6 +4,7 @@ import math
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from vortex.domain.market import (
     MarkPrice,
     OpenInterest,
     Trade,
+    packed_levels,
 )
 from vortex.domain.signals import Direction, Engine
 from vortex.market.layout import EVENT, Kind
@@ -82,10 +84,9 @@ def flat_depth(build, update_id: int, ts_ms: int, bid: float = 100.0, ask: float
 
 def with_level(depth: Depth, side: str, at: int, level: tuple[float, float]) -> Depth:
     """The same book with one level changed."""
-    levels = list(getattr(depth, side))
-    levels[at] = level
-    fields = {name: getattr(depth, name) for name in depth.__struct_fields__} | {side: tuple(levels)}
-    return Depth(**fields)
+    sides = {"bids": list(depth.bids), "asks": list(depth.asks)}
+    sides[side][at] = level
+    return msgspec.structs.replace(depth, levels=packed_levels(**sides))
 
 
 def bad_messages(build) -> list:

@@ -16,7 +16,7 @@ from vortex.signals import (
     technical,
     tick,
 )
-from vortex.strategy import decision
+from vortex.strategy import decision, verdict
 
 QUANTITIES = {
     "E1-1": book.imbalance,
@@ -51,8 +51,8 @@ QUANTITIES = {
     "E5-2": regime_kernel._judge_phase,
     "E5-3": regime_kernel.spread_of,
     "E5-4": correlation.CorrelationWatch,
-    "S1-2": decision._checklist,
-    "S1-3": decision.strategy_scores,
+    "S1-2": verdict.check_market,
+    "S1-3": verdict.sum_strategies,
     "S1-4": decision.confidence,
     "S2-1": sizing.risk_pct,
     "S2-2": sizing.size_trade,

@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from vortex.domain.market import LEVELS
 from vortex.domain.signals import Direction, Engine
-from vortex.market.layout import CANDLE, EVENT, LEVELS, Kind
+from vortex.market.layout import CANDLE, EVENT, Kind
 from vortex.signals.generated import GeneratedMarket, generate_history
 from vortex.signals.settings import CycleSettings, SignalSettings
 

@@ -11,7 +11,7 @@ import redis
 
 from vortex.adapters.embedded.redis_server import EmbeddedRedis
 from vortex.adapters.mirror import Keys, MirrorReader, RedisMirror
-from vortex.domain.market import Candle, Depth, Interval, Trade
+from vortex.domain.market import Candle, Depth, Interval, Trade, packed_levels
 from vortex.kernel.errors import NotRunning, RemoteViolation
 
 pytestmark = pytest.mark.redis
@@ -75,8 +75,7 @@ async def test_everything_of_d1_lands_under_its_key(redis_server, client, prefix
             first_update_id=1,
             final_update_id=2,
             prev_update_id=0,
-            bids=((1.0, 2.0),),
-            asks=((3.0, 4.0),),
+            levels=packed_levels([(1.0, 2.0)], [(3.0, 4.0)]),
         )
     )
     for minute in range(510):

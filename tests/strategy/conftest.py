@@ -1,122 +1,96 @@
-"""Builders for decisions: evidence with chosen fields, and a board that says what the test wants."""
+"""Builders for decisions: a board whose engines have said what the test wants."""
 
-import msgspec
+from decimal import Decimal
+
+import numpy as np
 import pytest
 
-from vortex.domain.signals import Direction, Engine, Signal
-from vortex.signals.regime import Phase, Regime, VolPhase
-from vortex.strategy.evidence import Evidence
+from vortex.domain.instruments import Instrument
+from vortex.signals.board import SignalBoard
+from vortex.signals.regime import PHASES, VOL_PHASES, Phase, VolPhase
+from vortex.signals.settings import SignalSettings
+from vortex.strategy.limits import limits_of
+from vortex.strategy.settings import DecisionSettings
 
-VOTERS = (Engine.ORDER_FLOW, Engine.TICK, Engine.TECHNICAL, Engine.SENTIMENT)
-FIELDS: dict[Engine, dict[str, float | str | bool]] = {
-    Engine.ORDER_FLOW: {"imbalance": 0.5, "cvd_slope": 1.0, "cvd_divergence_side": 0.0, "wall_absorbed": False},
-    Engine.TICK: {
-        "velocity_ratio": 3.0,
-        "streak": 10.0,
-        "streak_side": 1.0,
-        "spike_ratio": 3.0,
-        "volume_spike": True,
-        "big_trade": False,
-    },
-    Engine.TECHNICAL: {
-        "ema_trend": "BULLISH",
-        "rsi": 50.0,
-        "bb_zone": "MIDDLE",
-        "rsi_divergence_side": 0.0,
-        "nearest_resistance": 0.0,
-        "nearest_support": 0.0,
-    },
-    Engine.SENTIMENT: {
-        "liq_proximity": 0.0,
-        "liq_side": "",
-        "oi_change_pct": 0.0,
-        "oi_interpretation": "NONE",
-    },
-    Engine.REGIME: {},
+NOW_MS = 1_000
+ENGINES = ("flow", "tick", "technical", "sentiment")
+ONE = Decimal(1)
+INSTRUMENT = Instrument(
+    symbol="BTCUSDT",
+    base="BTC",
+    quote="USDT",
+    tick_size=ONE,
+    step_size=ONE,
+    min_price=ONE,
+    max_price=ONE,
+    min_lots=1,
+    max_lots=1,
+    market_max_lots=1,
+    min_notional=ONE,
+)
+SAID: dict[str, tuple[str, str, float]] = {
+    "score": ("cycle", "score", 0.7),
+    "jump": ("cycle", "jump", 0.1),
+    "settled": ("cycle", "stable", 1),
+    "px": ("tape", "last_px", 100.0),
+    "imbalance": ("flow", "imbalance", 0.5),
+    "cvd_slope": ("flow", "cvd_slope", 1.0),
+    "cvd_divergence": ("flow", "cvd_divergence", 0),
+    "breakout": ("flow", "breakout", 0),
+    "velocity_ratio": ("tick", "velocity_ratio", 3.0),
+    "streak": ("tick", "streak", 10),
+    "spike_ratio": ("tick", "spike_ratio", 3.0),
+    "volume_spike": ("tick", "volume_spike", 1),
+    "big_trade": ("tick", "big_trade", 0),
+    "trend": ("technical", "trend", 1),
+    "rsi": ("technical", "rsi", 50.0),
+    "bb_zone": ("technical", "bb_zone", 0),
+    "rsi_divergence": ("technical", "divergence", 0),
+    "proximity": ("sentiment", "proximity", 0.0),
+    "liq_side": ("sentiment", "nearest_side", 0),
+    "oi_change_pct": ("sentiment", "oi_change_pct", 0.0),
+    "interpretation": ("sentiment", "interpretation", 0),
+    "spread_ok": ("regime", "spread_ok", 1),
 }
+"""Record and field of the state by the name that tests use, and what is said when a test does not care."""
+LEVELS = {"resistance": 0.0, "support": 0.0}
 
 
 class Make:
     """Builders of what a decision looks at; the default is a clean momentum ride to the LONG side."""
 
-    def regime(self, **changes: object) -> Regime:
-        plain = Regime(
-            ts_ms=0,
-            warm=True,
-            tradeable=True,
-            reason="TRENDING NORMAL",
-            phase=Phase.TRENDING,
-            vol_phase=VolPhase.NORMAL,
-            spread_ok=True,
-            current_spread=0.001,
-            spread_ratio=1.0,
-            adx=30.0,
-            atr_pct=0.1,
-            in_range=True,
-            risk_off=False,
-            weights=dict.fromkeys(VOTERS, 0.25),
-            tp_multiplier=1.0,
-            sl_multiplier=1.0,
-            leverage_max=12,
-            size_multiplier=1.0,
-            preferred_strategy="A",
-        )
-        return msgspec.structs.replace(plain, **changes)
-
-    def signals(self, directions: tuple[int, int, int, int] = (1, 1, 1, 0), **changes: object) -> tuple[Signal, ...]:
-        """Five signals; `changes` sets fields by name, wherever they belong."""
-        out = []
-        for engine in Engine:
-            fields = {name: changes.get(name, value) for name, value in FIELDS[engine].items()}
-            direction = directions[VOTERS.index(engine)] if engine in VOTERS else 0
-            out.append(
-                Signal(
-                    engine=engine,
-                    ts_ms=0,
-                    direction=Direction(direction),
-                    label="SAID",
-                    strength=0.8 if direction else 0.0,
-                    warm=True,
-                    fields=fields,
-                )
-            )
-        return tuple(out)
-
-    def evidence(
-        self, side: Direction = Direction.LONG, regime: dict[str, object] | None = None, **changes: object
-    ) -> Evidence:
-        directions = changes.pop("directions", (side, side, side, 0))
-        signals = self.signals(directions, **changes)
-        return Evidence(
-            signals={s.engine: s for s in signals}, regime=self.regime(**(regime or {})), px=100.0, side=side
-        )
-
-    def board(self, **changes: object) -> "FakeBoard":
-        return FakeBoard(self, **changes)
-
-
-class _Named:
-    symbol = "BTCUSDT"
-
-
-class FakeBoard:
-    """Says exactly what the test wants."""
-
-    instrument = _Named()
-    last_px = 100.0
-
-    def __init__(self, make: Make, **changes: object) -> None:
-        self.score = changes.pop("score", 0.7)
-        self.score_jump = changes.pop("jump", 0.1)
-        self.score_settled = changes.pop("settled", True)
-        regime = changes.pop("regime", {})
+    def board(self, **changes: object) -> SignalBoard:
+        """A board on which everything is warm; `changes` by the names of SAID, `directions`, `phase` and `vol`."""
+        board = SignalBoard(SignalSettings(), INSTRUMENT)
+        state = board.state[0]
         directions = changes.pop("directions", (1, 1, 1, 0))
-        self._said = make.signals(directions, **changes), make.regime(**regime)
-        self.looked = 0
+        for engine, direction in zip(ENGINES, directions, strict=True):
+            state[engine]["direction"] = direction
+            state[engine]["strength"] = 0.8 if direction else 0.0
+            state[engine]["warm"] = 1
+        regime = state["regime"]
+        regime["warm"] = changes.pop("regime_warm", True)
+        regime["phase"] = PHASES.index(changes.pop("phase", Phase.TRENDING))
+        regime["vol"] = VOL_PHASES.index(changes.pop("vol", VolPhase.NORMAL))
+        for name, plain in LEVELS.items():
+            state["technical"][name][0] = changes.pop(name, plain)
+        for name, (record, field, plain) in SAID.items():
+            state[record][field] = changes.pop(name, plain)
+        state["cycle"]["score_ms"] = NOW_MS
+        assert not changes, f"nobody says {changes}"
+        return board
 
-    def look(self, now_ms: int):
-        self.looked += 1
-        return self._said
+    def judged(self, kernel, settings: DecisionSettings | None = None, side: int = 1, **changes: object) -> int:
+        """What a strategy's kernel says of a board; by default all engines but E4 are on that side."""
+        board = self.board(**({"directions": (side, side, side, 0)} | changes))
+        limits = limits_of(settings or DecisionSettings())
+        return int(kernel(board.state[0], limits[0], side))
+
+    def sums(self, kernel, settings: DecisionSettings | None = None, **changes: object) -> tuple[int, ...]:
+        """The strategies' sums in tenths."""
+        tenths = np.zeros(3, np.int64)
+        kernel(self.board(**changes).state[0], limits_of(settings or DecisionSettings())[0], tenths)
+        return tuple(int(value) for value in tenths)
 
 
 @pytest.fixture(scope="session")

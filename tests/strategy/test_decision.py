@@ -1,135 +1,168 @@
-"""S1: each item of the checklist by name, strategy scores, confidence, and the short way out."""
+"""S1: each item of the checklist by name, strategy sums, confidence, and what a decision carries along."""
 
+import math
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vortex.domain.signals import Action, Direction, Engine, Strategy
-from vortex.signals.regime import Phase
-from vortex.strategy.decision import DecisionContext, best_strategy, confidence, decide, strategy_scores
-from vortex.strategy.settings import DecisionSettings
+from tests.strategy.conftest import NOW_MS
+from vortex.domain.signals import Action, Decision, Direction, Engine, Strategy
+from vortex.signals.board import SignalBoard
+from vortex.signals.regime import Phase, VolPhase
+from vortex.signals.sentiment import LONG_LIQ, REAL_BUYING, SHORT_COVER
+from vortex.strategy.decision import CONDITIONS, Decider, DecisionContext, confidence
+from vortex.strategy.limits import LIMITS, limits_of
+from vortex.strategy.settings import DEFAULT_DECISION, DRILL_DECISION, DecisionSettings
+from vortex.strategy.verdict import CHECKLIST, best_of, sum_strategies
 
 PLAIN = DecisionSettings()
 
 
+def decided(board: SignalBoard, settings: DecisionSettings = PLAIN, **context: object) -> Decision:
+    """The decision on a board."""
+    return Decider(board, settings).decide(DecisionContext(**context), NOW_MS)
+
+
 def test_a_clean_momentum_ride_is_taken(make) -> None:
-    """Everything holds: action, strategy, agreement, confidence, a reason, and all inputs."""
-    decision = decide(make.board(), DecisionContext(), PLAIN, 123)
+    """Everything holds: action, strategy, agreement, confidence."""
+    decision = decided(make.board())
     assert (decision.action, decision.strategy, decision.failed) == (Action.LONG, Strategy.MOMENTUM_RIDE, ())
     assert decision.engines_agree == 3
     assert decision.confidence == pytest.approx(70.0)
-    assert decision.ts_ms == 123
-    assert len(decision.signals) == 5
-    assert "LONG A" in decision.reason
+    assert decision.ts_ms == NOW_MS
+
+
+def test_a_record_has_all_inputs_and_the_reason(make) -> None:
+    """What was decided stays; the five engines and who spoke for it come along (S1-5)."""
+    decider = Decider(make.board(), PLAIN)
+    plain = decider.decide(DecisionContext(), NOW_MS)
+    whole = decider.explain(plain)
+    assert plain.signals == ()
+    assert [signal.engine for signal in whole.signals] == list(Engine)
+    assert "LONG A: ORDER_FLOW" in whole.reason
+    assert "SENTIMENT" not in whole.reason, "it has no direction"
+    names = [name for name in Decision.__struct_fields__ if name not in ("signals", "reason")]
+    assert all(getattr(plain, name) == getattr(whole, name) for name in names)
 
 
 def test_the_mirror_is_short(make) -> None:
     """A negative score with everything on the other side."""
-    board = make.board(
-        score=-0.7,
-        directions=(-1, -1, -1, 0),
-        imbalance=-0.5,
-        cvd_slope=-1.0,
-        ema_trend="BEARISH",
-        streak_side=-1.0,
-    )
-    assert decide(board, DecisionContext(), PLAIN, 0).action is Action.SHORT
+    board = make.board(score=-0.7, directions=(-1, -1, -1, 0), imbalance=-0.5, cvd_slope=-1.0, trend=-1, streak=-10)
+    assert decided(board).action is Action.SHORT
 
 
 @pytest.mark.parametrize(
     ("item", "board", "context"),
     [
+        ("score", {"score": 0.55}, {}),
+        ("score", {"score": math.nan, "directions": (-1, -1, -1, 0), "streak": -10, "cvd_slope": -1.0}, {}),
         ("agreement", {"directions": (1, 1, 0, 0)}, {}),
         ("agreement", {"directions": (1, 1, -1, 0)}, {}),
         ("order_flow_opposite", {"directions": (-1, 1, 1, 1)}, {}),
-        ("regime", {"regime": {"tradeable": False}}, {}),
-        ("spread", {"regime": {"spread_ok": False}}, {}),
+        ("regime", {"regime_warm": False}, {}),
+        ("spread", {"spread_ok": 0}, {}),
         ("opposite_position", {}, {"position": Direction.SHORT}),
         ("open_positions", {}, {"open_positions": 2}),
         ("breaker", {}, {"breaker_closed": False}),
         ("score_stable", {"jump": 0.31}, {}),
-        ("score_stable", {"settled": False}, {}),
+        ("score_stable", {"jump": math.nan}, {}),
+        ("score_stable", {"settled": 0}, {}),
         ("feed_warm", {}, {"feed_warm": False}),
-        ("A.trigger.velocity", {"velocity_ratio": 2.0, "bb_zone": "MIDDLE"}, {}),
+        ("A.trigger.velocity", {"velocity_ratio": 2.0}, {}),
     ],
 )
 def test_each_failed_item_stops_the_trade_by_its_name(make, item: str, board: dict, context: dict) -> None:
     """S1-2: one item fails, that one is named, and nothing else."""
-    decision = decide(make.board(**board), DecisionContext(**context), PLAIN, 0)
+    decision = decided(make.board(**board), **context)
     assert decision.action is Action.NO_TRADE
     assert decision.failed == (item,)
+    assert decision.reason.endswith(f"not because of {item}")
 
 
 def test_all_failed_items_are_named_together(make) -> None:
     """Not only the first."""
-    board = make.board(score=0.1, directions=(-1, 0, 0, 0), jump=1.0, regime={"tradeable": False, "spread_ok": False})
-    context = DecisionContext(position=Direction.SHORT, open_positions=9, breaker_closed=False, feed_warm=False)
-    failed = decide(board, context, PLAIN, 0, explain=True).failed
-    assert failed[:10] == (
-        "score",
-        "agreement",
-        "order_flow_opposite",
-        "regime",
-        "spread",
-        "opposite_position",
-        "open_positions",
-        "breaker",
-        "score_stable",
-        "feed_warm",
-    )
+    board = make.board(score=0.1, directions=(-1, 0, 0, 0), jump=1.0, vol=VolPhase.EXTREME, spread_ok=0)
+    context = {"position": Direction.SHORT, "open_positions": 9, "breaker_closed": False, "feed_warm": False}
+    failed = decided(board, **context).failed
+    assert failed == (*CHECKLIST, "A.filter.extreme")
 
 
-def test_at_the_gate_is_not_above_it_and_costs_no_look(make) -> None:
-    """|score| > 0.55; a plain NO_TRADE reads no engine."""
-    board = make.board(score=0.55)
-    decision = decide(board, DecisionContext(), PLAIN, 0)
-    assert (decision.action, decision.failed, board.looked) == (Action.NO_TRADE, ("score",), 0)
-    assert decide(make.board(score=0.5501), DecisionContext(), PLAIN, 0).action is Action.LONG
+def test_at_the_gate_is_not_above_it(make) -> None:
+    """|score| > 0.55."""
+    assert decided(make.board(score=0.55)).failed == ("score",)
+    assert decided(make.board(score=0.5501)).action is Action.LONG
 
 
 def test_a_position_of_the_same_direction_is_no_hedge(make) -> None:
     """Only the opposite one is forbidden."""
-    context = DecisionContext(position=Direction.LONG, open_positions=1)
-    assert decide(make.board(), context, PLAIN, 0).action is Action.LONG
+    assert decided(make.board(), position=Direction.LONG, open_positions=1).action is Action.LONG
 
 
 def test_no_strategy_above_the_least_score_is_no_trade(make) -> None:
     """S1-3: below 0.4."""
-    board = make.board(velocity_ratio=1.0, spike_ratio=1.0, regime={"phase": Phase.CHOPPY})
-    decision = decide(board, DecisionContext(), DecisionSettings(flow_strength=0.9), 0)
-    assert decision.failed == ("strategy",)
+    board = make.board(velocity_ratio=1.0, spike_ratio=1.0, phase=Phase.CHOPPY)
+    assert decided(board, DecisionSettings(flow_strength=0.9)).failed == ("strategy",)
+
+
+def test_deciding_changes_nothing(make) -> None:
+    """The state is read only, and a second look says the same."""
+    board = make.board()
+    before = board.state.tobytes()
+    first = decided(board)
+    assert decided(board) == first
+    assert board.state.tobytes() == before
 
 
 @pytest.mark.parametrize(
-    ("changes", "regime", "expected"),
+    ("changes", "expected"),
     [
-        ({}, {}, (1.0, 0.2 - 0.3, 0.3)),
-        ({}, {"phase": Phase.RANGING}, (0.4 + 0.3 + 0.2 - 0.3, 0.2 + 0.1, 0.3)),
-        ({"velocity_ratio": 2.0, "streak": 7.0}, {"phase": Phase.CHOPPY}, (0.2, 0.2, 0.3)),
-        (
-            {"rsi": 24.9, "bb_zone": "LOWER", "imbalance": -0.41},
-            {"phase": Phase.RANGING},
-            (0.6, 0.4 + 0.3 + 0.2 + 0.1, 0.3),
-        ),
-        ({"rsi": 75.1, "imbalance": 0.40, "spike_ratio": 2.0}, {"phase": Phase.CHOPPY}, (0.9, 0.4, 0.0)),
-        ({"liq_proximity": 0.71, "oi_interpretation": "LONG_LIQ"}, {}, (1.0, -0.1, 1.0)),
-        ({"liq_proximity": 0.70, "oi_interpretation": "SHORT_COVER", "spike_ratio": 1.0}, {}, (1.0, -0.1, 0.2)),
+        ({}, (10, 2 - 3, 3)),
+        ({"phase": Phase.RANGING}, (4 + 3 + 2 - 3, 2 + 1, 3)),
+        ({"velocity_ratio": 2.0, "streak": 7, "phase": Phase.CHOPPY}, (2, 2, 3)),
+        ({"streak": -8, "phase": Phase.CHOPPY}, (9, 2, 3)),
+        ({"rsi": 24.9, "bb_zone": -1, "imbalance": -0.41, "phase": Phase.RANGING}, (6, 4 + 3 + 2 + 1, 3)),
+        ({"rsi": 75.1, "imbalance": 0.40, "spike_ratio": 2.0, "phase": Phase.CHOPPY}, (9, 4, 0)),
+        ({"proximity": 0.71, "interpretation": LONG_LIQ}, (10, -1, 10)),
+        ({"proximity": 0.70, "interpretation": SHORT_COVER, "spike_ratio": 1.0}, (10, -1, 2)),
+        ({"proximity": 0.71, "interpretation": REAL_BUYING, "spike_ratio": 1.0}, (10, -1, 5)),
     ],
 )
-def test_strategy_scores_are_the_sums_of_the_specification(make, changes, regime, expected) -> None:
-    """S1-3."""
-    scores = strategy_scores(make.evidence(regime=regime, **changes), PLAIN)
-    assert tuple(scores[s] for s in Strategy) == pytest.approx(expected)
+def test_strategy_sums_are_those_of_the_specification(make, changes: dict, expected: tuple[int, int, int]) -> None:
+    """S1-3, in tenths."""
+    assert make.sums(sum_strategies, **changes) == expected
 
 
-def test_the_best_strategy_is_the_highest_sum(make) -> None:
-    """argmax; A wins a tie."""
-    tie = make.evidence(liq_proximity=0.8, oi_interpretation="LONG_LIQ")
-    assert best_strategy(tie, PLAIN) == (Strategy.MOMENTUM_RIDE, pytest.approx(1.0))
-    reversion = make.evidence(velocity_ratio=0.0, rsi=20.0, bb_zone="LOWER", regime={"phase": Phase.RANGING})
-    assert best_strategy(reversion, PLAIN)[0] is Strategy.MEAN_REVERSION
-    cascade = make.evidence(velocity_ratio=0.0, streak=0.0, liq_proximity=0.9)
-    assert best_strategy(cascade, PLAIN)[0] is Strategy.LIQUIDATION_CASCADE
+@pytest.mark.parametrize(
+    ("tenths", "best"),
+    [((10, -1, 10), 0), ((3, 3, 3), 0), ((1, 4, 4), 1), ((1, 4, 5), 2), ((-3, -3, 0), 2), ((-3, -1, -2), 1)],
+)
+def test_the_best_strategy_is_the_highest_sum(tenths: tuple[int, int, int], best: int) -> None:
+    """argmax; A before B before C when equal."""
+    assert best_of(np.array(tenths)) == best
+
+
+def test_the_verdict_tells_of_all_three_strategies(make) -> None:
+    """For statistics: the decision itself names only what the best one lacks."""
+    verdict = Decider(make.board(), PLAIN).judge(DecisionContext())
+    assert (verdict.side, verdict.agree, verdict.failed, verdict.best) == (1, 3, 0, 0)
+    assert verdict.tenths == (10, -1, 3)
+    assert verdict.unmet[0] == 0 < verdict.unmet[1]
+    assert all(unmet < 1 << len(names) for unmet, names in zip(verdict.unmet, CONDITIONS, strict=True))
+
+
+@pytest.mark.parametrize("settings", [DEFAULT_DECISION, DRILL_DECISION])
+def test_kernels_read_every_threshold_of_the_settings(settings: DecisionSettings) -> None:
+    """Under the same names, true as 1."""
+    limits = limits_of(settings)[0]
+    for name in LIMITS.names:
+        value = getattr(settings, name)
+        if LIMITS[name].names is None:
+            assert limits[name] == value
+            continue
+        assert LIMITS[name].names == value.__struct_fields__
+        assert all(limits[name][part] == getattr(value, part) for part in LIMITS[name].names)
 
 
 @pytest.mark.property
@@ -145,7 +178,6 @@ def test_confidence_is_its_formula_between_zero_and_a_hundred(score: float, agre
 
 def test_engines_that_agree_are_those_of_the_scores_side(make) -> None:
     """E1 to E4; E5 does not vote."""
-    decision = decide(make.board(directions=(1, 1, 1, 1)), DecisionContext(), PLAIN, 0)
+    decision = decided(make.board(directions=(1, 1, 1, 1)))
     assert decision.engines_agree == 4
     assert decision.confidence == pytest.approx(77.0)
-    assert Engine.REGIME in {signal.engine for signal in decision.signals}

@@ -15,7 +15,7 @@ from vortex.risk.settings import CONSERVATIVE_RISK, DEFAULT_RISK, DRILL_RISK
 from vortex.signals.board import SignalBoard
 from vortex.signals.generated import generate_history, generate_market
 from vortex.signals.settings import CONSERVATIVE_SIGNALS, DEFAULT_SIGNALS, DRILL_SIGNALS
-from vortex.strategy.decision import DecisionContext, decide
+from vortex.strategy.decision import Decider, DecisionContext
 from vortex.strategy.settings import CONSERVATIVE_DECISION, DEFAULT_DECISION, DRILL_DECISION
 from vortex.strategy.speed import measure
 
@@ -58,6 +58,7 @@ def test_drill_finds_an_entry_every_few_seconds(seed: int) -> None:
     market = generate_market(600 * 150, seed)
     board = SignalBoard(DRILL_SIGNALS, instrument())
     board.warm_up(generate_history("BTCUSDT", int(market.events["ts_ms"][0]), seed))
+    decider = Decider(board, DRILL_DECISION)
     at, plans, refused, entries = 0, Counter(), Counter(), []
     while at < len(market.events):
         at = board.apply_batch(market.events, market.books, market.candles, at)
@@ -66,7 +67,7 @@ def test_drill_finds_an_entry_every_few_seconds(seed: int) -> None:
         now = board.cycle_ms
         if entries and now - entries[-1] < 1_000:
             continue
-        decision = decide(board, DecisionContext(feed_warm=board.is_warm(now)), DRILL_DECISION, now)
+        decision = decider.decide(DecisionContext(feed_warm=board.is_warm(now)), now)
         if decision.action is Action.NO_TRADE:
             continue
         plan = plan_trade(decision, board, instrument(), ACCOUNT, DRILL_RISK, len(entries) + 1, now)
@@ -105,4 +106,4 @@ def test_the_kernels_gate_never_hides_a_decision(signals, decision) -> None:
 def test_speed_can_be_measured() -> None:
     """The numbers are for people; that they exist is the test."""
     speed = measure(instrument(), SystemClock(), events=3_000, live=300)
-    assert min(speed.batch_events_per_s, speed.trade_us, speed.depth_us, speed.full_decision_us) > 0
+    assert min(speed.batch_events_per_s, speed.trade_us, speed.depth_us, speed.decision_us, speed.record_us) > 0

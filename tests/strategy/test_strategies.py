@@ -2,109 +2,132 @@
 
 import pytest
 
-from vortex.domain.signals import Direction
 from vortex.signals.regime import Phase, VolPhase
-from vortex.strategy.liquidation_cascade import cascade_failures
-from vortex.strategy.mean_reversion import reversion_failures
-from vortex.strategy.momentum_ride import momentum_failures
-from vortex.strategy.settings import CascadeSettings, MomentumSettings, ReversionSettings
+from vortex.strategy.decision import names_of
+from vortex.strategy.liquidation_cascade import CASCADE_CONDITIONS, cascade_failures
+from vortex.strategy.mean_reversion import REVERSION_CONDITIONS, reversion_failures
+from vortex.strategy.momentum_ride import MOMENTUM_CONDITIONS, momentum_failures
+from vortex.strategy.settings import DRILL_DECISION
 
-B_LONG = {"rsi": 24.0, "bb_zone": "LOWER", "imbalance": 0.41, "cvd_divergence_side": 1.0}
+LONG, SHORT = 1, -1
+UPPER, LOWER = 1, -1
+ABOVE, BELOW = 1, -1
+B_LONG = {"rsi": 24.0, "bb_zone": LOWER, "imbalance": 0.41, "cvd_divergence": 1, "phase": Phase.RANGING}
 C_SHORT = {
-    "liq_proximity": 0.8,
-    "liq_side": "BELOW",
-    "volume_spike": True,
+    "proximity": 0.8,
+    "liq_side": BELOW,
+    "volume_spike": 1,
     "oi_change_pct": -0.1,
-    "big_trade": True,
+    "big_trade": 1,
     "directions": (-1, -1, 0, 0),
 }
 
 
+def momentum(make, side: int = LONG, **changes: object) -> tuple[str, ...]:
+    """Names of what A lacks."""
+    return names_of(make.judged(momentum_failures, side=side, **changes), MOMENTUM_CONDITIONS)
+
+
+def reversion(make, side: int = LONG, **changes: object) -> tuple[str, ...]:
+    """Names of what B lacks."""
+    return names_of(make.judged(reversion_failures, side=side, **changes), REVERSION_CONDITIONS)
+
+
+def cascade(make, side: int = SHORT, **changes: object) -> tuple[str, ...]:
+    """Names of what C lacks."""
+    return names_of(make.judged(cascade_failures, side=side, **changes), CASCADE_CONDITIONS)
+
+
 @pytest.mark.parametrize(
-    ("name", "changes", "regime"),
+    ("name", "changes"),
     [
-        ("A.trigger.velocity", {"velocity_ratio": 2.0}, {}),
-        ("A.trigger.streak", {"streak": 7.0}, {}),
-        ("A.trigger.streak", {"streak_side": -1.0}, {}),
-        ("A.trigger.spike", {"spike_ratio": 2.5}, {}),
-        ("A.filter.choppy", {}, {"phase": Phase.CHOPPY}),
-        ("A.filter.extreme", {}, {"vol_phase": VolPhase.EXTREME}),
+        ("A.trigger.velocity", {"velocity_ratio": 2.0}),
+        ("A.trigger.velocity", {"velocity_ratio": float("nan")}),
+        ("A.trigger.streak", {"streak": 7}),
+        ("A.trigger.streak", {"streak": -10}),
+        ("A.trigger.spike", {"spike_ratio": 2.5}),
+        ("A.filter.choppy", {"phase": Phase.CHOPPY}),
+        ("A.filter.extreme", {"vol": VolPhase.EXTREME}),
     ],
 )
-def test_momentum_names_what_is_missing(make, name: str, changes: dict, regime: dict) -> None:
+def test_momentum_names_what_is_missing(make, name: str, changes: dict) -> None:
     """A: one thing fails at a time."""
-    assert momentum_failures(make.evidence(), MomentumSettings()) == ()
-    assert momentum_failures(make.evidence(regime=regime, **changes), MomentumSettings()) == (name,)
+    assert momentum(make) == ()
+    assert momentum(make, **changes) == (name,)
 
 
 @pytest.mark.parametrize("confirmed", range(5))
 def test_momentum_wants_two_of_four_confirmations(make, confirmed: int) -> None:
     """Imbalance, CVD slope, EMA trend, a free way."""
-    good = [{"imbalance": 0.3}, {"cvd_slope": 0.1}, {"ema_trend": "BULLISH"}, {"nearest_resistance": 100.06}]
-    bad = [{"imbalance": 0.25}, {"cvd_slope": -0.1}, {"ema_trend": "NEUTRAL"}, {"nearest_resistance": 100.04}]
+    good = [{"imbalance": 0.3}, {"cvd_slope": 0.1}, {"trend": 1}, {"resistance": 100.06}]
+    bad = [{"imbalance": 0.25}, {"cvd_slope": -0.1}, {"trend": 0}, {"resistance": 100.04}]
     changes = {k: v for i in range(4) for k, v in (good if i < confirmed else bad)[i].items()}
-    failures = momentum_failures(make.evidence(**changes), MomentumSettings())
-    assert failures == (() if confirmed >= 2 else ("A.confirm",))
+    assert momentum(make, **changes) == (() if confirmed >= 2 else ("A.confirm",))
 
 
 def test_a_level_behind_the_price_is_not_in_the_way(make) -> None:
     """For SHORT it is the support that counts."""
-    short = make.evidence(Direction.SHORT, imbalance=0.0, cvd_slope=-1.0, nearest_resistance=100.01, streak_side=-1.0)
-    assert momentum_failures(short, MomentumSettings()) == ()
-    blocked = make.evidence(Direction.SHORT, imbalance=0.0, cvd_slope=-1.0, nearest_support=99.99, streak_side=-1.0)
-    assert momentum_failures(blocked, MomentumSettings()) == ("A.confirm",)
+    short = {"imbalance": 0.0, "cvd_slope": -1.0, "streak": -10}
+    assert momentum(make, SHORT, resistance=100.01, **short) == ()
+    assert momentum(make, SHORT, support=99.99, **short) == ("A.confirm",)
 
 
 @pytest.mark.parametrize(
-    ("name", "changes", "regime"),
+    ("name", "changes"),
     [
-        ("B.trigger.rsi", {"rsi": 25.0}, {}),
-        ("B.trigger.band", {"bb_zone": "MIDDLE"}, {}),
-        ("B.trigger.band", {"bb_zone": "UPPER"}, {}),
-        ("B.confirm", {"imbalance": -0.5}, {}),
-        ("B.confirm", {"cvd_divergence_side": -1.0}, {}),
-        ("B.filter.ranging", {}, {"phase": Phase.TRENDING}),
-        ("B.filter.ranging", {}, {"phase": Phase.CHOPPY}),
-        ("B.filter.extreme", {}, {"phase": Phase.RANGING, "vol_phase": VolPhase.EXTREME}),
+        ("B.trigger.rsi", {"rsi": 25.0}),
+        ("B.trigger.rsi", {"rsi": float("nan")}),
+        ("B.trigger.band", {"bb_zone": 0}),
+        ("B.trigger.band", {"bb_zone": UPPER}),
+        ("B.confirm", {"imbalance": -0.5}),
+        ("B.confirm", {"cvd_divergence": -1}),
+        ("B.filter.ranging", {"phase": Phase.TRENDING}),
+        ("B.filter.ranging", {"phase": Phase.CHOPPY}),
+        ("B.filter.extreme", {"vol": VolPhase.EXTREME}),
     ],
 )
-def test_reversion_names_what_is_missing(make, name: str, changes: dict, regime: dict) -> None:
+def test_reversion_names_what_is_missing(make, name: str, changes: dict) -> None:
     """B: one thing fails at a time."""
-    ranging = {"phase": Phase.RANGING}
-    assert reversion_failures(make.evidence(regime=ranging, **B_LONG), ReversionSettings()) == ()
-    evidence = make.evidence(regime=ranging | regime, **(B_LONG | changes))
-    assert reversion_failures(evidence, ReversionSettings()) == (name,)
+    assert reversion(make, **B_LONG) == ()
+    assert reversion(make, **(B_LONG | changes)) == (name,)
 
 
 def test_reversion_sells_at_the_upper_band(make) -> None:
     """The mirror: RSI above 75, upper band, confirmations for SHORT."""
-    changes = {"rsi": 76.0, "bb_zone": "UPPER", "imbalance": -0.5, "rsi_divergence_side": -1.0}
-    evidence = make.evidence(Direction.SHORT, regime={"phase": Phase.RANGING}, **changes)
-    assert reversion_failures(evidence, ReversionSettings()) == ()
+    changes = {"rsi": 76.0, "bb_zone": UPPER, "imbalance": -0.5, "rsi_divergence": -1}
+    assert reversion(make, SHORT, phase=Phase.RANGING, **changes) == ()
 
 
 @pytest.mark.parametrize(
-    ("name", "changes", "regime"),
+    ("name", "changes"),
     [
-        ("C.trigger.proximity", {"liq_proximity": 0.70}, {}),
-        ("C.trigger.spike", {"volume_spike": False}, {}),
-        ("C.trigger.momentum", {"liq_side": "ABOVE"}, {}),
-        ("C.trigger.momentum", {"directions": (0, 0, -1, -1)}, {}),
-        ("C.trigger.momentum", {"directions": (1, -1, -1, -1)}, {}),
-        ("C.confirm", {"big_trade": False}, {}),
-        ("C.confirm", {"oi_change_pct": 0.1}, {}),
-        ("C.filter.volatility", {}, {"vol_phase": VolPhase.LOW}),
-        ("C.filter.volatility", {}, {"vol_phase": VolPhase.EXTREME}),
+        ("C.trigger.proximity", {"proximity": 0.70}),
+        ("C.trigger.proximity", {"proximity": float("nan")}),
+        ("C.trigger.spike", {"volume_spike": 0}),
+        ("C.trigger.momentum", {"liq_side": ABOVE}),
+        ("C.trigger.momentum", {"directions": (0, 0, -1, -1)}),
+        ("C.trigger.momentum", {"directions": (1, -1, -1, -1)}),
+        ("C.confirm", {"big_trade": 0}),
+        ("C.confirm", {"oi_change_pct": 0.1}),
+        ("C.filter.volatility", {"vol": VolPhase.LOW}),
+        ("C.filter.volatility", {"vol": VolPhase.EXTREME}),
     ],
 )
-def test_cascade_names_what_is_missing(make, name: str, changes: dict, regime: dict) -> None:
+def test_cascade_names_what_is_missing(make, name: str, changes: dict) -> None:
     """C: one thing fails at a time."""
-    assert cascade_failures(make.evidence(Direction.SHORT, **C_SHORT), CascadeSettings()) == ()
-    evidence = make.evidence(Direction.SHORT, regime=regime, **(C_SHORT | changes))
-    assert cascade_failures(evidence, CascadeSettings()) == (name,)
+    assert cascade(make, **C_SHORT) == ()
+    assert cascade(make, **(C_SHORT | changes)) == (name,)
 
 
 def test_an_eaten_wall_confirms_a_cascade(make) -> None:
     """Two of three."""
-    changes = C_SHORT | {"big_trade": False, "wall_absorbed": True}
-    assert cascade_failures(make.evidence(Direction.SHORT, **changes), CascadeSettings()) == ()
+    assert cascade(make, **(C_SHORT | {"big_trade": 0, "breakout": 1})) == ()
+
+
+@pytest.mark.parametrize("kernel", [momentum_failures, reversion_failures, cascade_failures])
+@pytest.mark.parametrize("side", [LONG, SHORT])
+def test_the_drill_asks_for_nothing(make, kernel, side: int) -> None:
+    """Its switches turn every condition off, for both sides, whatever the engines say."""
+    against = {"directions": (-side, -side, -side, -side), "imbalance": -side * 0.9, "cvd_slope": -side, "streak": 0}
+    wild = {"phase": Phase.CHOPPY, "vol": VolPhase.EXTREME, "volume_spike": 0, "rsi": 50.0}
+    assert make.judged(kernel, DRILL_DECISION, side, **against, **wild) == 0

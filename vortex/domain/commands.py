@@ -15,7 +15,8 @@ class EnterTrade(Message, frozen=True, kw_only=True):
     """Symbol to executor: journal the trade, place its stop and its post-only entry together (S3-1, S3-2).
 
     `trail` are monotonic ns of the sender's node: when the market event that led here was read, decoded, checked,
-    judged by the engines, decided on and planned. Empty when time led here. For measurement; nothing acts on it.
+    judged by the engines, decided on, explained and planned. Empty when time led here. For measurement; nothing acts
+    on it.
     """
 
     plan: TradePlan

@@ -1,8 +1,20 @@
 """What the market says, decoded once at the edge (E0-1, E0-3). Prices and quantities are float64: signals only."""
 
 import enum
+import struct
+from collections.abc import Sequence
+from itertools import chain
+from operator import add
 
 from vortex.domain.message import Message
+
+LEVELS = 20
+"""Levels of a book on either side (E0-1)."""
+_BOOK = struct.Struct(f"={LEVELS * 4}d")
+_NO_LEVEL = (0.0, 0.0)
+
+Levels = Sequence[tuple[float, float]]
+"""(price, quantity), best first."""
 
 
 class Interval(enum.StrEnum):
@@ -37,13 +49,39 @@ class Trade(MarketEvent, frozen=True, kw_only=True):
 
 
 class Depth(MarketEvent, frozen=True, kw_only=True):
-    """The top 20 levels, best first, as (price, quantity). `prev_update_id` chains to the event before."""
+    """The top 20 levels, best first. `prev_update_id` chains to the event before.
+
+    `levels` are those of `packed_levels`: packed once at the edge, the kernels take them as they are.
+    """
 
     first_update_id: int
     final_update_id: int
     prev_update_id: int
-    bids: tuple[tuple[float, float], ...]
-    asks: tuple[tuple[float, float], ...]
+    levels: bytes
+
+    @property
+    def bids(self) -> tuple[tuple[float, float], ...]:
+        """(price, quantity), best first."""
+        return self._side(0)
+
+    @property
+    def asks(self) -> tuple[tuple[float, float], ...]:
+        """(price, quantity), best first."""
+        return self._side(2)
+
+    def _side(self, first: int) -> tuple[tuple[float, float], ...]:
+        numbers = _BOOK.unpack(self.levels)
+        pairs = list(zip(numbers[first::4], numbers[first + 1 :: 4], strict=True))
+        while pairs and pairs[-1] == _NO_LEVEL:
+            pairs.pop()
+        return tuple(pairs)
+
+
+def packed_levels(bids: Levels, asks: Levels) -> bytes:
+    """20 rows of bid price, bid quantity, ask price, ask quantity as float64; 0 where there is no level."""
+    if len(bids) != LEVELS or len(asks) != LEVELS:
+        bids, asks = ([*side[:LEVELS], *[_NO_LEVEL] * (LEVELS - len(side))] for side in (bids, asks))
+    return _BOOK.pack(*chain.from_iterable(map(add, bids, asks)))
 
 
 class BestQuote(MarketEvent, frozen=True, kw_only=True):

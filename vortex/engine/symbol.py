@@ -36,7 +36,7 @@ from vortex.kernel.clock import MS, Clock
 from vortex.risk.plan import plan_trade
 from vortex.risk.settings import RiskSettings
 from vortex.signals.board import GATE, SignalBoard
-from vortex.strategy.decision import DecisionContext, decide
+from vortex.strategy.decision import Decider, DecisionContext
 from vortex.strategy.settings import DecisionSettings
 
 FIRST_MESSAGE_FACTOR = 3
@@ -58,6 +58,8 @@ class Board(Protocol):
 
 
 Decide = Callable[[DecisionContext, int], Decision]
+Explain = Callable[[Decision], Decision]
+"""Adds the engines' signals to a decision to trade, before the board hears anything new."""
 Plan = Callable[[Decision, Instrument, AccountView, int, int], TradePlan | DenyCode]
 """(decision, instrument, account, trade number, now in ms)"""
 
@@ -74,10 +76,11 @@ class SymbolEngine:
         board: Board,
         decide: Decide,
         plan: Plan,
+        explain: Explain = lambda decision: decision,
         settings: ExecutionSettings | None = None,
     ) -> None:
         self._symbol, self._epoch, self._clock = symbol, epoch, clock
-        self._board, self._decide, self._plan = board, decide, plan
+        self._board, self._decide, self._explain, self._plan = board, decide, explain, plan
         self._settings = settings if settings is not None else ExecutionSettings()
         self._keeper = PositionKeeper(clock, self._settings)
         self._attached: Attached | None = None
@@ -86,7 +89,7 @@ class SymbolEngine:
         self._asked_ns = 0
         self._trusted = False
         self._seen_ns = clock.mono()
-        self._seen_any = False
+        self._seen_any = self._heard = False
         self._pause_until_ns = 0
         self._gap_until_ns = 0
         self._px = 0.0
@@ -106,7 +109,7 @@ class SymbolEngine:
 
     def on_market(self, event: MarketMessage) -> list[Effect]:
         """One market event."""
-        self._seen_ns, self._seen_any = self._clock.mono(), True
+        self._heard = True
         reasons = self._board.apply(event)
         effects: list[Effect] = []
         if isinstance(event, Trade) and event.symbol == self._symbol:
@@ -117,9 +120,14 @@ class SymbolEngine:
 
     def on_cycle(self) -> list[Effect]:
         """Every 100 ms: let time pass for signals and position, and decide (S1-1)."""
-        effects = self._keep_attached()
-        if self.attached:
-            effects += self._watch_feed()
+        now_ns = self._clock.mono()
+        if self._heard:
+            self._heard, self._seen_any, self._seen_ns = False, True, now_ns
+        effects: list[Effect] = []
+        if self._attached is None:
+            effects += self._keep_asking(now_ns)
+        elif self._keeper.state is not None:
+            effects += self._watch_feed(now_ns)
             due = self._keeper.due()
             if due is not None:
                 effects += self._keeper.handle(due)
@@ -163,11 +171,8 @@ class SymbolEngine:
         self._asked_ns = self._clock.mono()
         return TellExecutor(command=Attach(symbol=self._symbol))
 
-    def _keep_attached(self) -> list[Effect]:
-        patience = self._settings.attach_retry_ms * MS
-        if self.attached or self._clock.mono() - self._asked_ns < patience:
-            return []
-        return [self._attach()]
+    def _keep_asking(self, now_ns: int) -> list[Effect]:
+        return [self._attach()] if now_ns - self._asked_ns >= self._settings.attach_retry_ms * MS else []
 
     def _executor_reborn(self) -> list[Effect]:
         """Its predecessor's session is over, and a wish it may not have heard is void."""
@@ -241,13 +246,13 @@ class SymbolEngine:
         before, self._px = self._px, px
         return before > 0 and abs(px - before) * 100 > self._settings.price_gap_pct * before
 
-    def _watch_feed(self) -> list[Effect]:
+    def _watch_feed(self, now_ns: int) -> list[Effect]:
         """EM-1: blind for too long with something at stake."""
         state = self._keeper.state
         if state is None or state is PositionState.CLOSING or state in OVER:
             return []
         limit = self._settings.feed_lost_ms * (1 if self._seen_any else FIRST_MESSAGE_FACTOR) * MS
-        if self._clock.mono() - self._seen_ns <= limit:
+        if now_ns - self._seen_ns <= limit:
             return []
         alert = Alert(level="critical", text=f"{self._symbol}: feed lost with a trade open, closing at market")
         return [alert, *self._keeper.handle(CloseRequested(ExitReason.EMERGENCY))]
@@ -270,6 +275,7 @@ class SymbolEngine:
         self._last = decision
         if decision.action is Action.NO_TRADE:
             return []
+        self._last = decision = self._explain(decision)
         plan = self._plan(decision, instrument, account, self._next_trade_no, now)
         if isinstance(plan, DenyCode):
             self.refusals[plan.value] += 1
@@ -351,12 +357,18 @@ def standard_symbol(
 ) -> SymbolEngine:
     """The brain with the house's own decision and risk. Both judge at the kernels' last cycle, as replay does.
 
-    `stepped` hears "decided" and "planned" as each is done, for the shell's timers.
+    `stepped` hears "decided", "explained" and "planned" as each is done, for the shell's timers.
     """
+    decider = Decider(board, decision)
 
     def deciding(context: DecisionContext, now_ms: int) -> Decision:
-        made = decide(board, context, decision, board.cycle_ms or now_ms)
+        made = decider.decide(context, board.cycle_ms or now_ms)
         stepped("decided")
+        return made
+
+    def explaining(made: Decision) -> Decision:
+        made = decider.explain(made)
+        stepped("explained")
         return made
 
     def planning(
@@ -368,7 +380,14 @@ def standard_symbol(
         return plan
 
     return SymbolEngine(
-        symbol=symbol, epoch=epoch, clock=clock, board=board, decide=deciding, plan=planning, settings=execution
+        symbol=symbol,
+        epoch=epoch,
+        clock=clock,
+        board=board,
+        decide=deciding,
+        plan=planning,
+        explain=explaining,
+        settings=execution,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from vortex.exchange.collateral import Collateral
 from vortex.exchange.instruments import QUOTE_SCALE, Instrument
 from vortex.exchange.orders import AlgoOrder, Fill, Order
+from vortex.exchange.retention import Shelf
 
 RATE_SCALE = 1_000_000
 MAKER_RATE = 200
@@ -116,6 +117,8 @@ class Account:
     open_algos: dict[int, AlgoOrder] = field(default_factory=dict)
     algos_by_id: dict[int, AlgoOrder] = field(default_factory=dict)
     algos_by_client_id: dict[str, AlgoOrder] = field(default_factory=dict)
+    order_shelf: Shelf[Order] = field(default_factory=Shelf)
+    algo_shelf: Shelf[AlgoOrder] = field(default_factory=Shelf)
     fills: deque[Fill] = field(default_factory=lambda: deque(maxlen=HISTORY_MAX))
     income: deque[Income] = field(default_factory=lambda: deque(maxlen=HISTORY_MAX))
     amendments: deque[dict[str, object]] = field(default_factory=lambda: deque(maxlen=HISTORY_MAX))
@@ -183,6 +186,7 @@ class Account:
         self.open_client_ids[order.client_id] = order
         self.orders_by_id[order.order_id] = order
         self.orders_by_client_id[(order.symbol, order.client_id)] = order
+        self.order_shelf.put(order)
 
     def close_order(self, order: Order) -> None:
         """Drop an order from the open indexes."""
@@ -195,6 +199,19 @@ class Account:
         self.open_algos[algo.algo_id] = algo
         self.algos_by_id[algo.algo_id] = algo
         self.algos_by_client_id[algo.client_id] = algo
+        self.algo_shelf.put(algo)
+
+    def forget(self, now_ms: int) -> None:
+        """Let go of orders that nobody finds any more; an id that was used again goes on naming the newer order."""
+        for order in self.order_shelf.cleared(now_ms):
+            del self.orders_by_id[order.order_id]
+            key = (order.symbol, order.client_id)
+            if self.orders_by_client_id.get(key) is order:
+                del self.orders_by_client_id[key]
+        for algo in self.algo_shelf.cleared(now_ms):
+            del self.algos_by_id[algo.algo_id]
+            if self.algos_by_client_id.get(algo.client_id) is algo:
+                del self.algos_by_client_id[algo.client_id]
 
     def commission(self, notional: int, maker: bool, bnb_price_e8: int) -> tuple[int, str]:
         """Fee of a fill: (amount in 1e-8, asset). BNB pays 10 % less when enabled and sufficient, else the quote."""

@@ -10,6 +10,7 @@ from vortex.exchange.listing import Listing
 from vortex.exchange.orders import BUY, CONDITIONAL_TYPES, SELL, TIMES_IN_FORCE, AlgoOrder
 from vortex.exchange.params import Params, flag, number, optional, price_ticks, quantity_lots, required, whole
 from vortex.exchange.refusal import Refusal
+from vortex.exchange.retention import is_gone
 from vortex.exchange.rules import (
     Ticket,
     client_id_of,
@@ -193,7 +194,7 @@ class AlgoService:
         found = (
             account.algos_by_id.get(algo_id) if algo_id is not None else account.algos_by_client_id.get(client_id or "")
         )
-        if found is None:
+        if found is None or is_gone(found, self._floor.now_ms):
             raise Refusal(code)
         return found
 

@@ -11,6 +11,7 @@ from vortex.exchange.margin import blocked, summarize
 from vortex.exchange.orders import BUY, RPI, SELL, Order
 from vortex.exchange.params import Params, number, optional, price_ticks, quantity_lots, whole
 from vortex.exchange.refusal import Refusal
+from vortex.exchange.retention import is_gone
 from vortex.exchange.rules import PRICE_MATCHES, Ticket, instrument_of, price_match_of, side_of, ticket_of
 from vortex.exchange.settlement import Settlement
 
@@ -258,7 +259,7 @@ class Desk:
             found = account.orders_by_id.get(order_id)
         elif client_id is not None:
             found = account.orders_by_client_id.get((instrument.symbol, client_id))
-        if found is None or found.symbol != instrument.symbol:
+        if found is None or found.symbol != instrument.symbol or is_gone(found, self._floor.now_ms):
             raise Refusal(code)
         return found
 

@@ -5,7 +5,7 @@
 """
 
 import math
-from collections import deque
+from collections import Counter, deque
 
 from vortex.exchange.generator_crowd import Crowd
 from vortex.exchange.generator_draws import Draws
@@ -50,7 +50,10 @@ class Replay:
         self._symbol = profile.symbol
         self.shift_ms = shift_ms
         self.shift_ticks = 0
-        self._book = ReplayBook(profile)
+        self.mended: Counter[str] = Counter()
+        """Recorded rows that made the book cross, by what was done about them; a round told again counts no more."""
+        self._counting = self.mended
+        self._book = ReplayBook(profile, self._counting)
         self._crowd = Crowd(profile, Draws(seed, f"{profile.symbol}/replay"))
         self._recorded_crowd = False
         self._book_ms = start_ms
@@ -89,11 +92,12 @@ class Replay:
 
     def restart(self) -> None:
         """The recording begins again: differences no longer fit the book that was built."""
+        self._counting = Counter()
         self._renew_book()
 
     def _renew_book(self) -> None:
         shape = self._book.shape
-        self._book = ReplayBook(self._profile)
+        self._book = ReplayBook(self._profile, self._counting)
         if shape is not None:
             self._book.reshape(shape)
             self._shape_waits = True

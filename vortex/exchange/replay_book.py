@@ -2,6 +2,7 @@
 
 import zlib
 from bisect import bisect_left, insort
+from collections import Counter
 
 from vortex.exchange.generator_ladder import Ladder
 from vortex.exchange.generator_profile import DEEP_SHARE, STEP_MS, Profile
@@ -18,16 +19,25 @@ from vortex.exchange.replay_records import (
 TOLD_LEVELS = 1_000
 """Levels of a side of a rebuilt book that are told: as many as the exchange shows."""
 
+CROSSED = "book whose best prices cross"
+ONE_SIDED = "book with an empty side"
+STALE = "level crossed by a newer one"
+
 FACTOR_RANGE = (0.01, 1_000.0)
 FLOW_MEMORY = 0.93
 """How much of the recent taker flow is remembered from trade to trade; it tilts an imagined book."""
 
 
 class ReplayBook:
-    """The newest book known; `top()` is None until both sides are."""
+    """The newest book known; `top()` is None until both sides are.
 
-    def __init__(self, profile: Profile) -> None:
+    Books do not cross, so that a recorded one that does is mended: a whole one is left out, of two levels that cross
+    the older one goes. Each such row is counted in `mended`, by reason.
+    """
+
+    def __init__(self, profile: Profile, mended: Counter[str]) -> None:
         self._profile = profile
+        self._mended = mended
         self._ladder = Ladder(profile, zlib.crc32(profile.symbol.encode()))
         self._bids, self._asks = _Side(-1), _Side(1)
         self._serial = 0
@@ -55,7 +65,11 @@ class ReplayBook:
 
     def whole(self, record: BookRecord) -> None:
         """The top of the book in full."""
-        if record.bids and record.asks and record.bids[0][0] < record.asks[0][0]:
+        if not (record.bids and record.asks):
+            self._mended[ONE_SIDED] += 1
+        elif record.bids[0][0] >= record.asks[0][0]:
+            self._mended[CROSSED] += 1
+        else:
             self._whole = record
             self.imagined = False
             self.changed = True
@@ -81,10 +95,12 @@ class ReplayBook:
 
     def ticker(self, record: TickerRecord) -> None:
         """The touch is known."""
-        if record.bid < record.ask:
-            self._bid, self._ask = record.bid, record.ask
-            self._bid_lots, self._ask_lots = max(1, record.bid_lots), max(1, record.ask_lots)
-            self.changed = True
+        if record.bid >= record.ask:
+            self._mended[CROSSED] += 1
+            return
+        self._bid, self._ask = record.bid, record.ask
+        self._bid_lots, self._ask_lots = max(1, record.bid_lots), max(1, record.ask_lots)
+        self.changed = True
 
     def around(self, trade: TradeRecord) -> None:
         """Imagine the touch so that this print is at it."""
@@ -153,6 +169,7 @@ class ReplayBook:
                 return bids.top(), asks.top()
             older = bids if bids.changed(bids.best) < asks.changed(asks.best) else asks
             older.put(older.best, 0, 0)
+            self._mended[STALE] += 1
         return None
 
 

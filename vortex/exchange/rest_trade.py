@@ -13,14 +13,13 @@ from vortex.exchange.orders import AlgoOrder, Fill, Order
 from vortex.exchange.parameters import check_values
 from vortex.exchange.params import Params, limit, optional, required, whole, window
 from vortex.exchange.refusal import Refusal
+from vortex.exchange.retention import is_gone
 from vortex.exchange.rules import instrument_of
 from vortex.exchange.views import algo_body, algo_query, order_body, order_query, trade_body
 
 BATCH_MAX = 5
 CANCEL_BATCH_MAX = 10
 WEEK_MS = 7 * 86_400_000
-UNFILLED_KEPT_MS = 3 * 86_400_000
-ORDER_KEPT_MS = 90 * 86_400_000
 _LAG = frozenset({"visibility_lag_ms"})
 ALL_CANCELED: dict[str, Any] = {"code": 200, "msg": "The operation of cancel all open order is done."}
 Body = dict[str, Any]
@@ -54,18 +53,16 @@ class Trading:
         return {}
 
     def _seen(self, path: str, placed: Order | AlgoOrder) -> bool:
-        """Do reads know it yet? With a `visibility_lag_ms` fault they are late (T26, T39)."""
+        """Do reads know it, yet and still? With a `visibility_lag_ms` fault they are late (T26, T39)."""
         floor = self._floor
+        if is_gone(placed, floor.now_ms):
+            return False
         age = floor.now_ms - placed.created_ms
         return not floor.faults.strike(_LAG, floor.now_ms, method="GET", path=path, symbol=placed.symbol, above=age)
 
     def query(self, account: Account, params: Params) -> Body:
         order = self._desk.find(account, params)
         if not self._seen("/fapi/v1/order", order):
-            raise Refusal(-2013)
-        age = self._floor.now_ms - order.updated_ms
-        unfilled = order.status in ("CANCELED", "EXPIRED", "EXPIRED_IN_MATCH") and order.filled == 0
-        if not order.open and age > (UNFILLED_KEPT_MS if unfilled else ORDER_KEPT_MS):
             raise Refusal(-2013)
         return order_query(order)
 
@@ -165,6 +162,7 @@ class Trading:
             order_query(order)
             for order in account.orders_by_id.values()
             if order.forced
+            and not is_gone(order, self._floor.now_ms)
             and kind in ("", order.forced)
             and symbol in ("", order.symbol)
             and order.created_ms >= start

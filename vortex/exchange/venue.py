@@ -227,6 +227,7 @@ class Venue:
         self.liquidator.advance()
         for account in floor.accounts.values():
             self._ring_timers(account, now)
+            account.forget(now)
         for key in self.listen_keys.expire(now):
             floor.tell(key.account, listen_key_expired(key.key, now))
         self._strike_once()

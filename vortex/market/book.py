@@ -2,8 +2,9 @@
 
 import math
 
+from vortex.domain.market import LEVELS
 from vortex.market.jit import Rec, compiled
-from vortex.market.layout import LARGEST, LEVELS, Refusal
+from vortex.market.layout import LARGEST, Refusal
 
 ACCEPTED = -1
 ROUNDING = 1e-9

@@ -4,7 +4,8 @@ import enum
 
 import numpy as np
 
-LEVELS = 20
+from vortex.domain.market import LEVELS
+
 LARGEST = 1e15
 """No price or quantity is larger; beyond it sums of products would run out of the range of numbers."""
 TAPE_SIZE = 16_384

@@ -16,7 +16,8 @@ class PollSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Periods in ms, each scattered by the share `jitter` to either side, so that symbols do not ask in step.
 
     `weight_1m_max` is how much of the address's request weight of the minute (the exchange allows 2 400) may be used,
-    by whomever, for a poll still to be sent: orders and repairs come first.
+    by whomever, for a poll still to be sent: orders and repairs come first. `repair_weight_1m_max` is the same for a
+    repair that goes on to ask for trades behind the newest ones: orders come first.
     """
 
     open_interest_ms: Period = 15_000
@@ -26,6 +27,7 @@ class PollSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     reference_ms: Period = 300_000
     jitter: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.1
     weight_1m_max: Annotated[int, Meta(ge=1)] = 1_200
+    repair_weight_1m_max: Annotated[int, Meta(ge=1)] = 1_800
 
 
 def next_poll_ms(period_ms: int, jitter: float, rng: Rng) -> float:
@@ -46,6 +48,7 @@ class PollBudget:
         if weight_1m is not None:
             self._used, self._told_ns = weight_1m, now_ns
 
-    def allows(self, now_ns: int) -> bool:
-        """Whether a poll may be sent; what was said a minute ago is over."""
-        return self._used <= self._max or now_ns - self._told_ns >= MINUTE_NS
+    def allows(self, now_ns: int, weight_1m_max: int | None = None) -> bool:
+        """Whether a poll, or what has a limit of its own, may be sent; what was said a minute ago is over."""
+        most = self._max if weight_1m_max is None else weight_1m_max
+        return self._used <= most or now_ns - self._told_ns >= MINUTE_NS

@@ -2,6 +2,7 @@
 
 import enum
 from collections import Counter
+from collections.abc import Callable
 
 import msgspec
 
@@ -47,6 +48,7 @@ class SequenceWatch:
     def __init__(self, ahead_max_ms: int = AHEAD_MAX_MS) -> None:
         self._ahead_max_ms = ahead_max_ms
         self.counts: Counter[tuple[str, Verdict]] = Counter()
+        self._believed_ms = 0
         self._last_trade_id = 0
         self._last_depth_id = 0
         self._last_quote_id = 0
@@ -65,9 +67,14 @@ class SequenceWatch:
         """A backfill has brought the tape up to this id."""
         self._last_trade_id = max(self._last_trade_id, last_trade_id)
 
-    def check(self, message: MarketMessage, clock_ms: int) -> Finding:
-        """Judge a message by its ids and stamp; `clock_ms` is our idea of the exchange's clock."""
-        finding = AHEAD if message.ts_ms > clock_ms + self._ahead_max_ms else self._by_id(message)
+    def check(self, message: MarketMessage, now_ms: Callable[[], int]) -> Finding:
+        """Judge a message by its ids and stamp.
+
+        `now_ms` is our idea of the exchange's clock; it is asked only when what it said last does not allow the stamp.
+        """
+        if message.ts_ms > self._believed_ms:
+            self._believed_ms = now_ms() + self._ahead_max_ms
+        finding = AHEAD if message.ts_ms > self._believed_ms else self._by_id(message)
         if finding is not IN_ORDER:
             self.counts[(type(message).__name__, finding.verdict)] += 1
         return finding

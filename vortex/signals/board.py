@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from vortex.domain.instruments import Instrument
 from vortex.domain.market import Candle, Interval, MarketMessage, Trade
 from vortex.domain.signals import Engine, Signal
+from vortex.market.jit import entry_of
 from vortex.market.layout import CANDLES, INTERVALS_MS, Refusal
 from vortex.market.tape import FOUR_HOURS_MS
 from vortex.signals.advance import GATE, advance, judge_at
@@ -43,7 +44,9 @@ class SignalBoard:
         self.instrument = instrument
         self._state: NDArray[np.void] = np.zeros(1, STATE)
         self._params = params_of(settings, instrument.symbol)
-        self._row = EventRows(1)
+        self._row = row = EventRows(1)
+        self._one = (self._state, self._params, row.events, row.books, row.candles, 0)
+        self._advance_one = entry_of(advance, *self._one)
         self._reader = SignalReader(self._state, settings)
         self._integers, self._floats = integers(self._state), floats(self._state)
         self._period_ms = settings.cycle.period_ms
@@ -98,11 +101,9 @@ class SignalBoard:
         return int(advance(self._state, self._params, events, books, table, start))
 
     def _apply_row(self) -> int:
-        row = self._row
-        reasons = 0
-        at = 0
+        reasons = at = 0
         while at < 1:
-            at = advance(self._state, self._params, row.events, row.books, row.candles, 0)
+            at = self._advance_one(*self._one)
             reasons |= self._integers[_REASONS]
         return reasons
 
@@ -148,6 +149,16 @@ class SignalBoard:
             at = self.apply_batch(rows.events, rows.books, rows.candles, at)
 
     # Reading
+
+    @property
+    def state(self) -> NDArray[np.void]:
+        """One STATE record, always the same memory: for kernels above this floor, which read it and change nothing."""
+        return self._state
+
+    @property
+    def params(self) -> NDArray[np.void]:
+        """One PARAMS record: the settings as kernels read them."""
+        return self._params
 
     @property
     def reasons(self) -> int:

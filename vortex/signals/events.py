@@ -2,13 +2,12 @@
 
 import struct
 from collections.abc import Iterable
-from itertools import chain
-from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vortex.domain.market import (
+    LEVELS,
     AccountRatio,
     BestQuote,
     Candle,
@@ -20,16 +19,16 @@ from vortex.domain.market import (
     OpenInterest,
     Trade,
 )
-from vortex.market.layout import CANDLE, EVENT, LEVELS, M1, M3, M5, M15, Kind
+from vortex.market.layout import CANDLE, EVENT, M1, M3, M5, M15, Kind
 
 FRAME_OF = {Interval.M1: M1, Interval.M3: M3, Interval.M5: M5, Interval.M15: M15}
 
 _EVENT = struct.Struct("=2i4q4d")
 """EVENT's layout: half the time of assigning a tuple, for what comes most often."""
 _pack, _SIZE = _EVENT.pack_into, _EVENT.size
-_TRADE = int(Kind.TRADE)
+_TRADE, _DEPTH, _QUOTE, _CLOCK = (int(kind) for kind in (Kind.TRADE, Kind.DEPTH, Kind.QUOTE, Kind.CLOCK))
 assert EVENT.itemsize == _SIZE, "EVENT has no padding"
-_BOOK = struct.Struct(f"={LEVELS * 4}d")
+_BOOK_SIZE = LEVELS * 4 * 8
 
 
 class EventRows:
@@ -53,8 +52,10 @@ class EventRows:
             case Depth():
                 self._put_depth(at, message)
             case BestQuote():
-                self.events[at] = (
-                    Kind.QUOTE,
+                _pack(
+                    self._event_bytes,
+                    at * _SIZE,
+                    _QUOTE,
                     0,
                     0,
                     message.ts_ms,
@@ -91,11 +92,13 @@ class EventRows:
 
     def put_clock(self, at: int, now_ms: int) -> None:
         """Write the passing of time."""
-        self.events[at] = (Kind.CLOCK, 0, 0, now_ms, 0, 0, 0.0, 0.0, 0.0, 0.0)
+        _pack(self._event_bytes, at * _SIZE, _CLOCK, 0, 0, now_ms, 0, 0, 0.0, 0.0, 0.0, 0.0)
 
     def _put_depth(self, at: int, depth: Depth) -> None:
-        self.events[at] = (
-            Kind.DEPTH,
+        _pack(
+            self._event_bytes,
+            at * _SIZE,
+            _DEPTH,
             0,
             at,
             depth.ts_ms,
@@ -106,17 +109,7 @@ class EventRows:
             0.0,
             0.0,
         )
-        bids, asks = depth.bids, depth.asks
-        if len(bids) == LEVELS == len(asks):
-            levels = chain.from_iterable(map(add, bids, asks))
-            _BOOK.pack_into(self._book_bytes, at * _BOOK.size, *levels)  # four times faster than assigning pairs
-            return
-        rows = self.books[at]
-        rows[:] = 0.0
-        for side, pairs in ((0, bids[:LEVELS]), (2, asks[:LEVELS])):
-            for i, (px, qty) in enumerate(pairs):
-                rows[i, side] = px
-                rows[i, side + 1] = qty
+        self._book_bytes[at * _BOOK_SIZE : (at + 1) * _BOOK_SIZE] = depth.levels
 
     def _put_candle(self, at: int, candle: Candle) -> None:
         self.events[at] = (Kind.CANDLE, 0, at, candle.ts_ms, 0, 0, 0.0, 0.0, 0.0, 0.0)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vortex.domain.market import Candle, Interval
-from vortex.market.layout import CANDLE, EVENT, LEVELS, Kind
+from vortex.domain.market import LEVELS, Candle, Interval
+from vortex.market.layout import CANDLE, EVENT, Kind
 
 
 class GeneratedMarket(NamedTuple):

@@ -30,10 +30,16 @@ SWINGS = 100
 """At most every second of 200 candles is a swing point."""
 
 
+_KINDS = {bool: "i8", int: "i8", float: "f8"}
+
+
+def numbers_of(settings: type[msgspec.Struct]) -> list[tuple[str, str]]:
+    """The numeric fields of a settings struct, as fields of a record under the same names; true is 1."""
+    return [(name, _KINDS[kind]) for name, kind in get_type_hints(settings).items() if kind in _KINDS]
+
+
 def _numbers(settings: type[msgspec.Struct]) -> np.dtype[np.void]:
-    """A record with the numeric fields of a settings struct under the same names."""
-    kinds = {int: "i8", float: "f8"}
-    return np.dtype([(name, kinds[kind]) for name, kind in get_type_hints(settings).items() if kind in kinds])
+    return np.dtype(numbers_of(settings))
 
 
 PARAMS = np.dtype(

@@ -2,9 +2,10 @@
 
 import math
 
+from vortex.domain.market import LEVELS
 from vortex.market.book import imbalance, micro_price, quantity_at
 from vortex.market.jit import Rec, compiled
-from vortex.market.layout import LEVELS, TAPE_MASK, W30, W60
+from vortex.market.layout import TAPE_MASK, W30, W60
 from vortex.market.tape import delta_since, px_before, turn_cvd, volume_since
 from vortex.signals.layout import WALLS
 from vortex.signals.strength import breakout_strength, flow_conviction, imbalance_strength

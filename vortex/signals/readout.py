@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from vortex.domain.signals import Direction, Engine, Signal
 from vortex.kernel.errors import LocalViolation
 from vortex.signals.regime import PHASES, VOL_PHASES, Phase, Regime, VolPhase
+from vortex.signals.regime_kernel import is_tradeable
 from vortex.signals.scalars import Fields
 from vortex.signals.settings import SignalSettings
 
@@ -143,15 +144,16 @@ class SignalReader:
         size = self.settings.correlation.risk_off_size if risk_off else 1.0
         if phase is Phase.CHOPPY:
             size *= limits.choppy_size
-        extreme = vol is VolPhase.EXTREME and bool(limits.extreme_blocks)
+        tradeable = bool(is_tradeable(warm, vol_code, limits.extreme_blocks != 0))
+        stopped = "warming" if not warm else "extreme volatility"
         return Derived(
-            tradeable=warm and not extreme,
-            reason="warming" if not warm else "extreme volatility" if extreme else f"{phase.value} {vol.value}",
+            tradeable=tradeable,
+            reason=f"{phase.value} {vol.value}" if tradeable else stopped,
             tp_multiplier=min(1.5, max(0.8, take)),
             sl_multiplier=min(1.3, max(0.8, stop)),
             leverage_max=min(12, max(5, leverage)),
             size_multiplier=min(1.0, max(0.5, size)),
-            preferred_strategy="NONE" if not warm or extreme else _PREFERRED[phase],
+            preferred_strategy=_PREFERRED[phase] if tradeable else "NONE",
         )
 
     def _read_flow(self, now_ms: int) -> Signal:

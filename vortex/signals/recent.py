@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from vortex.domain.market import Candle, Depth, Interval, Trade
+from vortex.domain.market import Candle, Depth, Interval, Trade, packed_levels
 from vortex.market.layout import CANDLES, TAPE_MASK, TAPE_SIZE
 from vortex.signals.events import FRAME_OF
 
@@ -55,8 +55,7 @@ class RecentMarket:
             first_update_id=ident,
             final_update_id=ident,
             prev_update_id=ident,
-            bids=sides[0],
-            asks=sides[1],
+            levels=packed_levels(*sides),
         )
 
     def candles(self, interval: Interval, count: int = CANDLES) -> list[Candle]:

@@ -44,6 +44,12 @@ def spread_of(bid: float, ask: float) -> float:
 
 
 @compiled
+def is_tradeable(warm: bool, vol: int, extreme_blocks: bool) -> bool:
+    """Whether E5 lets anything be entered: it is warm, and its volatility is not EXTREME (E5-5)."""
+    return bool(warm and not (vol == EXTREME and extreme_blocks))
+
+
+@compiled
 def judge_spread(state: Rec, params: Rec) -> None:
     """The current spread alone; cheap enough for every cycle."""
     if state.book.best_bid > 0.0:

@@ -27,7 +27,7 @@ from vortex.sim.replay_fills import FillSettings, Print, Shown, ShownBook, Simul
 from vortex.sim.replay_report import Distribution, SymbolReport, TradeBook
 from vortex.sim.replay_rows import Batch, past_of
 from vortex.sim.replay_source import SESSION_GAP_MS
-from vortex.strategy.decision import VOTERS, DecisionContext, decide
+from vortex.strategy.decision import VOTERS, Decider, DecisionContext, Verdict
 from vortex.strategy.settings import DecisionSettings
 
 EQUITY = Decimal(10_000)
@@ -38,8 +38,8 @@ ENCODER = msgspec.msgpack.Encoder()
 HASHED_AT_ONCE = 65_536
 """Bytes of records that wait to be hashed together."""
 
-Watcher = Callable[[SignalBoard, Decision], None]
-"""Looks at a sample: the board at that moment and the decision with its whole checklist. It must change neither."""
+Watcher = Callable[[SignalBoard, Verdict, Decision], None]
+"""Looks at a sample: the board at that moment, the verdict and the decision that followed. It must change nothing."""
 
 
 class ReplaySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +85,7 @@ class ReplayDesk:
         self._clock = clock
         self.kernel_ns = 0
         self.board = SignalBoard(settings.signals, instrument)
+        self.decider = Decider(self.board, settings.decision)
         self._instrument = instrument
         self._tick, self._step = float(instrument.tick_size), float(instrument.step_size)
         self._settings = settings
@@ -228,7 +229,7 @@ class ReplayDesk:
     # --- decision and trade ---
 
     def _consider(self, now_ms: int) -> None:
-        decision = self._decide(now_ms, explain=False)
+        _, decision = self._decide(now_ms)
         self._note(decision)
         trading = decision.action is not Action.NO_TRADE and decision.strategy is not None
         self._counts["decisions"][str(decision.strategy) if trading else Action.NO_TRADE.value] += 1
@@ -264,12 +265,13 @@ class ReplayDesk:
         self._note(trade.closed)
         self._book.add(trade.closed)
 
-    def _decide(self, now_ms: int, *, explain: bool) -> Decision:
+    def _decide(self, now_ms: int) -> tuple[Verdict, Decision]:
         held = Direction.NEUTRAL if self._trade is None else Direction(self._trade.plan.side.sign)
         context = DecisionContext(
             position=held, open_positions=int(self._trade is not None), feed_warm=self.board.is_warm(now_ms)
         )
-        return decide(self.board, context, self._settings.decision, now_ms, explain=explain)
+        verdict = self.decider.judge(context)
+        return verdict, self.decider.explain(self.decider.conclude(verdict, now_ms))
 
     def _note(self, record: msgspec.Struct) -> None:
         said = self._said
@@ -284,7 +286,7 @@ class ReplayDesk:
         """The whole checklist at a round moment, whatever the score: how often does each item stand in the way?"""
         period = self._settings.sample_ms
         self._sample_ms = now_ms - now_ms % period + period
-        decision = self._decide(now_ms, explain=True)
+        verdict, decision = self._decide(now_ms)
         failed = decision.failed
         self._counts["samples"]["taken"] += 1
         self._counts["samples"]["warm"] += "feed_warm" not in failed
@@ -295,7 +297,7 @@ class ReplayDesk:
             self._strategies["scored"][name] += 1
             self._strategies["qualified"][name] += not any(item.startswith(f"{name}.") for item in failed)
         if self._watcher is not None:
-            self._watcher(self.board, decision)
+            self._watcher(self.board, verdict, decision)
         self._score.add(decision.final_score)
         for signal in decision.signals:
             if signal.engine in self._strength:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vortex.domain.instruments import Instrument
-from vortex.domain.market import AccountRatio, Candle, Interval, MarketMessage, OpenInterest, Trade
+from vortex.domain.market import LEVELS, AccountRatio, Candle, Interval, MarketMessage, OpenInterest, Trade
 from vortex.exchange.history import Candle as PastCandle
 from vortex.exchange.history import History
 from vortex.exchange.market_events import (
@@ -19,7 +19,7 @@ from vortex.exchange.market_events import (
     OpenInterestState,
     RatioState,
 )
-from vortex.market.layout import CANDLE, CANDLES, EVENT, LEVELS, Kind
+from vortex.market.layout import CANDLE, CANDLES, EVENT, Kind
 
 Row = tuple[int, int, int, int, int, int, float, float, float, float]
 

@@ -9,25 +9,10 @@ from vortex.domain.signals import Action, Decision, Direction, Strategy
 from vortex.signals.board import SignalBoard
 from vortex.signals.regime import Phase, Regime, VolPhase
 from vortex.sim.replay_report import Distribution, Spread
-from vortex.strategy.decision import VOTERS, strategy_failures, strategy_scores
-from vortex.strategy.evidence import Evidence
+from vortex.strategy.decision import CONDITIONS, NO_STRATEGY, VOTERS, Verdict, names_of
 from vortex.strategy.settings import DecisionSettings
+from vortex.strategy.verdict import CHECKLIST
 
-CHECKLIST = (
-    "score",
-    "agreement",
-    "order_flow_opposite",
-    "regime",
-    "spread",
-    "opposite_position",
-    "open_positions",
-    "breaker",
-    "score_stable",
-    "feed_warm",
-)
-"""The items of S1-2 in the order of the specification."""
-STRATEGY = "strategy"
-"""The item after them: the best strategy's score reaches the least (S1-3)."""
 SCORE_BINS = 40
 """Bars over [-1, 1]; strengths take the upper half."""
 
@@ -169,7 +154,7 @@ class SignalTally:
         self._volatility: Counter[str] = Counter()
         self._regime: Counter[str] = Counter()
 
-    def __call__(self, board: SignalBoard, decision: Decision) -> None:
+    def __call__(self, board: SignalBoard, verdict: Verdict, decision: Decision) -> None:
         """Count one sample."""
         score = decision.final_score
         self._samples += 1
@@ -185,11 +170,8 @@ class SignalTally:
             if signal.engine in self._engines:
                 tally = self._engines[signal.engine]
                 tally.add(signal.direction, signal.label, signal.strength, signal.conviction, warm=signal.warm)
-        regime = board.regime(decision.ts_ms)
-        self._count_regime(regime)
-        side = Direction.LONG if score > 0.0 else Direction.SHORT
-        signals = {signal.engine: signal for signal in decision.signals}
-        self._count_strategies(decision, Evidence(signals=signals, regime=regime, px=board.last_px, side=side))
+        self._count_regime(board.regime(decision.ts_ms))
+        self._count_strategies(verdict)
 
     def _count_regime(self, regime: Regime) -> None:
         self._phases[regime.phase.value] += 1
@@ -199,14 +181,15 @@ class SignalTally:
         self._regime["risk_off"] += regime.risk_off
         self._regime["in_range"] += regime.in_range
 
-    def _count_strategies(self, decision: Decision, evidence: Evidence) -> None:
-        """All three at every sample: the decision itself only looks into the best."""
-        for strategy, score in strategy_scores(evidence, self._settings).items():
-            self._strategies[strategy].add(
+    def _count_strategies(self, verdict: Verdict) -> None:
+        """All three at every sample: the decision itself only names what the best one lacks."""
+        for k, tally in enumerate(self._strategies.values()):
+            score = verdict.tenths[k] / 10
+            tally.add(
                 score,
-                strategy_failures(strategy, evidence, self._settings),
+                names_of(verdict.unmet[k], CONDITIONS[k]),
                 enough=score >= self._settings.strategy_min,
-                best=strategy is decision.strategy,
+                best=k == verdict.best,
             )
 
     def report(self) -> SignalReport:
@@ -239,7 +222,7 @@ class SignalTally:
 
 def _by_item(counts: Mapping[str, int]) -> dict[str, int]:
     """In the order of the checklist, with zeros; then whatever else there is, by name."""
-    known = (*CHECKLIST, STRATEGY)
+    known = (*CHECKLIST, NO_STRATEGY)
     return {item: counts.get(item, 0) for item in (*known, *sorted(set(counts) - set(known)))}
 
 

@@ -1,6 +1,6 @@
 """Events for replay in the kernels' layout, batch by batch: told from recorded records, or generated."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -69,12 +69,18 @@ class Teller:
         self._session = session
         self._replay = Replay(session.profile, session.seed, 0, session.first_ms)
         self._lost = 0
+        self._mended: Counter[str] = Counter()
         self.sessions = 1
 
     @property
     def books_lost(self) -> int:
         """How often the recording of the book ended before that of the trades."""
         return self._lost + self._replay.books_lost
+
+    @property
+    def mended(self) -> Counter[str]:
+        """Rows that made the book cross, by what was done about them."""
+        return self._mended + self._replay.mended
 
     def events(self) -> Iterator[MarketEvent | SessionStart]:
         """All events in time order, on the recording's own clock. Polls outlive no session."""
@@ -99,6 +105,7 @@ class Teller:
     def _begin(self, at_ms: int, funding: FundingRecord | None) -> None:
         """Another session: what was known of the book is void, the funding rate holds."""
         self._lost += self._replay.books_lost
+        self._mended += self._replay.mended
         self.sessions += 1
         self._replay = Replay(self._session.profile, self._session.seed, 0, at_ms)
         if funding is not None:

@@ -1,24 +1,35 @@
 """S1: one number from four engines, a checklist, the best strategy, and a decision with its reasons (S1-1 … S1-5)."""
 
-import msgspec
+import struct
+from functools import lru_cache
 
-from vortex.domain.signals import Action, Decision, Direction, Engine, Strategy
+import msgspec
+import numpy as np
+
+from vortex.domain.signals import Action, Decision, Direction, Engine, Signal, Strategy
+from vortex.market.jit import entry_of
 from vortex.signals.board import SignalBoard
-from vortex.signals.regime import Phase
-from vortex.strategy.evidence import Evidence
-from vortex.strategy.liquidation_cascade import cascade_failures
-from vortex.strategy.mean_reversion import reversion_failures
-from vortex.strategy.momentum_ride import momentum_failures
+from vortex.signals.regime import Regime
+from vortex.strategy.limits import VERDICT, limits_of
+from vortex.strategy.liquidation_cascade import CASCADE_CONDITIONS
+from vortex.strategy.mean_reversion import REVERSION_CONDITIONS
+from vortex.strategy.momentum_ride import MOMENTUM_CONDITIONS
 from vortex.strategy.settings import DecisionSettings
+from vortex.strategy.verdict import CHECKLIST, judge_entry
 
 VOTERS = (Engine.ORDER_FLOW, Engine.TICK, Engine.TECHNICAL, Engine.SENTIMENT)
-_FLOW, _TICK, _TECHNICAL, _SENTIMENT = VOTERS
-_NAMES = {engine: engine.name for engine in VOTERS}
-_ACTIONS = {Direction.LONG: Action.LONG, Direction.SHORT: Action.SHORT}
-_SIDES = {Direction.LONG: "LONG", Direction.SHORT: "SHORT"}
+STRATEGIES = tuple(Strategy)
+CONDITIONS = (MOMENTUM_CONDITIONS, REVERSION_CONDITIONS, CASCADE_CONDITIONS)
+"""What A, B and C ask for, by bit of `Verdict.unmet`."""
+NO_STRATEGY = "strategy"
+"""The item after the checklist: the best strategy's sum reaches the least (S1-3)."""
+WORDINGS = 4_096
+"""Sets of failed items whose wording is kept."""
+_ACTIONS = {1: Action.LONG, -1: Action.SHORT}
+_SIDES = {1: "LONG", -1: "SHORT"}
 _NO_TRADE = Action.NO_TRADE
-LIQUIDATIONS = ("LONG_LIQ", "SHORT_COVER")
-"""Open interest falling with the price moving against those who leave: longs, or shorts (S1-3)."""
+_UNPACK = struct.Struct("=d10q").unpack_from
+assert VERDICT.itemsize == struct.calcsize("=d10q"), "VERDICT has no padding"
 
 
 class DecisionContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,51 +41,77 @@ class DecisionContext(msgspec.Struct, frozen=True, kw_only=True):
     feed_warm: bool = True
 
 
-def decide(
-    board: SignalBoard, context: DecisionContext, settings: DecisionSettings, now_ms: int, *, explain: bool = False
-) -> Decision:
-    """Trade or not, which way, by which strategy, and why not.
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The kernel's word: side of the score, engines on that side, bits of CHECKLIST and CONDITIONS that fail.
 
-    With a score below the gate nothing else is looked at, unless `explain` asks for the whole checklist.
+    `tenths` are the sums of A, B and C in tenths, `best` the index of the highest (S1-3).
     """
-    score = board.score
-    if not explain and abs(score) <= settings.score_min:
-        return Decision(
-            symbol=board.instrument.symbol,
-            ts_ms=now_ms,
-            action=_NO_TRADE,
-            strategy=None,
-            confidence=0.0,
-            final_score=score,
-            engines_agree=0,
-            failed=("score",),
-            reason="score below the gate",
+
+    score: float
+    side: int
+    agree: int
+    failed: int
+    best: int
+    tenths: tuple[int, int, int]
+    unmet: tuple[int, int, int]
+
+
+class Decider:
+    """Decides on one board. Twice the same state gives twice the same decision; the board is not changed."""
+
+    def __init__(self, board: SignalBoard, settings: DecisionSettings) -> None:
+        self._board, self._settings = board, settings
+        verdict = np.zeros(1, VERDICT)
+        self._fixed = (board.state, board.params, limits_of(settings), verdict)
+        self._judge = entry_of(judge_entry, *self._fixed, 0, 0, 0, 0)
+        self._bytes = verdict.view(np.uint8).data
+        self._symbol = board.instrument.symbol
+
+    def judge(self, context: DecisionContext) -> Verdict:
+        """Checklist and strategies at the board's last cycle."""
+        self._judge(
+            *self._fixed, context.position, context.open_positions, int(context.breaker_closed), int(context.feed_warm)
         )
-    side = Direction.LONG if score > 0.0 else Direction.SHORT
-    signals, regime = board.look(now_ms)
-    evidence = Evidence(
-        signals={signal.engine: signal for signal in signals}, regime=regime, px=board.last_px, side=side
-    )
-    agree = sum([evidence.agrees(engine) for engine in VOTERS])
-    failed = _checklist(board, evidence, context, settings, agree)
-    strategy, clarity = best_strategy(evidence, settings)
-    if clarity < settings.strategy_min:
-        failed += ("strategy",)
-    else:
-        failed += strategy_failures(strategy, evidence, settings)
-    action = _ACTIONS[side] if not failed else _NO_TRADE
-    return Decision(
-        symbol=board.instrument.symbol,
-        ts_ms=now_ms,
-        action=action,
-        strategy=strategy,
-        confidence=confidence(score, agree, clarity),
-        final_score=score,
-        engines_agree=agree,
-        failed=failed,
-        reason=_reason(evidence, strategy, failed),
-        signals=signals,
-    )
+        score, side, agree, failed, best, a, b, c, unmet_a, unmet_b, unmet_c = _UNPACK(self._bytes)
+        return Verdict(
+            score=score,
+            side=side,
+            agree=agree,
+            failed=failed,
+            best=best,
+            tenths=(a, b, c),
+            unmet=(unmet_a, unmet_b, unmet_c),
+        )
+
+    def decide(self, context: DecisionContext, now_ms: int) -> Decision:
+        """Trade or not, which way, by which strategy, and every item that stands in the way.
+
+        Without the engines' signals: most decisions are a no that nobody will read. `explain` adds them.
+        """
+        return self.conclude(self.judge(context), now_ms)
+
+    def conclude(self, found: Verdict, now_ms: int) -> Decision:
+        """The decision that follows from a verdict."""
+        clarity = found.tenths[found.best] / 10
+        enough = clarity >= self._settings.strategy_min
+        failed, reason = _wording(found.side, found.best, found.failed, enough, found.unmet[found.best])
+        return Decision(
+            symbol=self._symbol,
+            ts_ms=now_ms,
+            action=_NO_TRADE if failed else _ACTIONS[found.side],
+            strategy=STRATEGIES[found.best],
+            confidence=confidence(found.score, found.agree, clarity),
+            final_score=found.score,
+            engines_agree=found.agree,
+            failed=failed,
+            reason=reason,
+        )
+
+    def explain(self, decision: Decision) -> Decision:
+        """The same decision with all its inputs and a reason that names them; before the board hears anything new."""
+        signals, regime = self._board.look(decision.ts_ms)
+        reason = _reason(decision, signals, regime)
+        return msgspec.structs.replace(decision, signals=signals, reason=reason)
 
 
 def confidence(score: float, agree: int, clarity: float) -> float:
@@ -82,84 +119,25 @@ def confidence(score: float, agree: int, clarity: float) -> float:
     return min(100.0, max(0.0, abs(score) * (1.0 + 0.1 * (agree - 3)) * clarity * 100.0))
 
 
-def _checklist(
-    board: SignalBoard, evidence: Evidence, context: DecisionContext, settings: DecisionSettings, agree: int
-) -> tuple[str, ...]:
-    """Names of the items of S1-2 that do not hold, in the order of the specification."""
-    stable = board.score_jump <= settings.jump_max and (board.score_settled or not settings.need_settled)
-    items = {
-        "score": abs(board.score) > settings.score_min,
-        "agreement": agree >= settings.agree_min,
-        "order_flow_opposite": not evidence.opposes(Engine.ORDER_FLOW) or settings.allow_opposite_flow,
-        "regime": evidence.regime.tradeable,
-        "spread": evidence.regime.spread_ok,
-        "opposite_position": context.position != -evidence.side,
-        "open_positions": context.open_positions < settings.positions_max,
-        "breaker": context.breaker_closed,
-        "score_stable": stable,
-        "feed_warm": context.feed_warm,
-    }
-    return tuple([name for name, holds in items.items() if not holds])
+def names_of(bits: int, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names whose bits are set, in their order."""
+    return tuple([name for k, name in enumerate(names) if bits >> k & 1])
 
 
-def strategy_scores(evidence: Evidence, settings: DecisionSettings) -> dict[Strategy, float]:
-    """The three sums of S1-3, added up in tenths so that 0.4 is 0.4."""
-    phase, signals = evidence.regime.phase, evidence.signals
-    tick, said = evidence.numbers(_TICK), evidence.numbers(_SENTIMENT)
-    rsi = evidence.numbers(_TECHNICAL)["rsi"]
-    extreme_rsi = signals[_TECHNICAL].warm and not settings.rsi_low <= rsi <= settings.rsi_high
-    ride = (
-        4 * (tick["velocity_ratio"] > settings.velocity_ratio)
-        + 3 * (tick["streak"] >= settings.streak)
-        + 2 * (signals[_FLOW].strength > settings.flow_strength)
-        + 1 * (phase is Phase.TRENDING)
-        - 3 * (phase is Phase.RANGING)
-    )
-    reversion = (
-        4 * extreme_rsi
-        + 3 * (evidence.texts(_TECHNICAL)["bb_zone"] != "MIDDLE")
-        + 2 * (abs(evidence.numbers(_FLOW)["imbalance"]) > settings.imbalance)
-        + 1 * (phase is Phase.RANGING)
-        - 3 * (phase is Phase.TRENDING)
-    )
-    cascade = (
-        5 * (said["liq_proximity"] > settings.proximity)
-        + 3 * (tick["spike_ratio"] > settings.spike_ratio)
-        + 2 * (evidence.texts(_SENTIMENT)["oi_interpretation"] in LIQUIDATIONS)
-    )
-    return {
-        Strategy.MOMENTUM_RIDE: ride / 10,
-        Strategy.MEAN_REVERSION: reversion / 10,
-        Strategy.LIQUIDATION_CASCADE: cascade / 10,
-    }
+@lru_cache(WORDINGS)
+def _wording(side: int, best: int, items: int, enough: bool, unmet: int) -> tuple[tuple[str, ...], str]:
+    """All that fails by name, the checklist first, and one line for a person."""
+    failed = names_of(items, CHECKLIST)
+    failed += names_of(unmet, CONDITIONS[best]) if enough else (NO_STRATEGY,)
+    summary = f"{_SIDES[side]} {STRATEGIES[best]}"
+    return failed, f"{summary}: not because of {', '.join(failed)}" if failed else summary
 
 
-def best_strategy(evidence: Evidence, settings: DecisionSettings) -> tuple[Strategy, float]:
-    """The highest score and whose it is; A before B before C when equal."""
-    scores = strategy_scores(evidence, settings)
-    best = max(scores, key=lambda strategy: scores[strategy])
-    return best, scores[best]
-
-
-def strategy_failures(strategy: Strategy, evidence: Evidence, settings: DecisionSettings) -> tuple[str, ...]:
-    """What of the strategy's own trigger, confirm and filter does not hold."""
-    match strategy:
-        case Strategy.MOMENTUM_RIDE:
-            return momentum_failures(evidence, settings.momentum)
-        case Strategy.MEAN_REVERSION:
-            return reversion_failures(evidence, settings.reversion)
-        case Strategy.LIQUIDATION_CASCADE:
-            return cascade_failures(evidence, settings.cascade)
-
-
-def _reason(evidence: Evidence, strategy: Strategy, failed: tuple[str, ...]) -> str:
+def _reason(decision: Decision, signals: tuple[Signal, ...], regime: Regime) -> str:
     """One line for a person."""
+    side = 1 if decision.final_score > 0.0 else -1
     voices = " + ".join(
-        [
-            f"{name} {signal.label} {signal.strength:.2f}"
-            for engine, name in _NAMES.items()
-            if (signal := evidence.signals[engine]).direction is evidence.side
-        ]
+        [f"{signal.engine.name} {signal.label} {signal.strength:.2f}" for signal in signals if signal.direction == side]
     )
-    summary = f"{_SIDES[evidence.side]} {strategy}: {voices or 'no engine'} in {evidence.regime.reason}"
-    return f"{summary}; not because of {', '.join(failed)}" if failed else summary
+    summary = f"{_SIDES[side]} {decision.strategy}: {voices or 'no engine'} in {regime.reason}"
+    return f"{summary}; not because of {', '.join(decision.failed)}" if decision.failed else summary

@@ -1,41 +1,62 @@
 """Strategy A, momentum ride: a burst of trades, streak and volume, confirmed by book, CVD and trend (section 6)."""
 
-from vortex.domain.signals import Direction, Engine
-from vortex.signals.regime import Phase, VolPhase
-from vortex.strategy.evidence import Evidence
-from vortex.strategy.settings import MomentumSettings
+from vortex.market.jit import Rec, compiled
+from vortex.signals.regime_kernel import CHOPPY, EXTREME
+
+MOMENTUM_CONDITIONS = (
+    "A.trigger.velocity",
+    "A.trigger.streak",
+    "A.trigger.spike",
+    "A.confirm",
+    "A.filter.choppy",
+    "A.filter.extreme",
+)
+"""By bit, the lowest first."""
 
 
-def momentum_failures(evidence: Evidence, settings: MomentumSettings) -> tuple[str, ...]:
-    """Names of the triggers, confirmations and filters that do not hold; empty when A may be taken."""
-    tick = evidence.numbers(Engine.TICK)
-    streak = tick["streak"] * tick["streak_side"] * evidence.side  # length of the run of trades on our side
-    checks = {
-        "A.trigger.velocity": tick["velocity_ratio"] > settings.velocity_ratio,
-        "A.trigger.streak": streak >= settings.streak or settings.streak == 0,
-        "A.trigger.spike": tick["spike_ratio"] > settings.spike_ratio,
-        "A.confirm": sum(confirmations(evidence, settings)) >= settings.confirm_min,
-        "A.filter.choppy": evidence.regime.phase is not Phase.CHOPPY or settings.allow_choppy,
-        "A.filter.extreme": evidence.regime.vol_phase is not VolPhase.EXTREME or settings.allow_extreme,
-    }
-    return tuple([name for name, holds in checks.items() if not holds])
+@compiled
+def momentum_failures(state: Rec, limits: Rec, side: int) -> int:
+    """Bits of the triggers, confirmations and filters that do not hold; 0 when A may be taken."""
+    p = limits.momentum
+    tick = state.tick
+    regime = state.regime
+    failed = 0
+    if not tick.velocity_ratio > p.velocity_ratio:
+        failed |= 1
+    if not (tick.streak * side >= p.streak or p.streak == 0):  # the length of the run of trades on our side
+        failed |= 2
+    if not tick.spike_ratio > p.spike_ratio:
+        failed |= 4
+    if momentum_confirmations(state, limits, side) < p.confirm_min:
+        failed |= 8
+    if regime.phase == CHOPPY and p.allow_choppy == 0:
+        failed |= 16
+    if regime.vol == EXTREME and p.allow_extreme == 0:
+        failed |= 32
+    return failed
 
 
-def confirmations(evidence: Evidence, settings: MomentumSettings) -> tuple[bool, bool, bool, bool]:
-    """Imbalance, CVD slope and EMA trend on the same side; no level close ahead."""
-    flow, side = evidence.numbers(Engine.ORDER_FLOW), evidence.side
-    return (
-        flow["imbalance"] * side > settings.imbalance,
-        flow["cvd_slope"] * side > 0.0,
-        evidence.texts(Engine.TECHNICAL)["ema_trend"] == ("BULLISH" if side is Direction.LONG else "BEARISH"),
-        _way_is_free(evidence, settings.level_distance_pct),
-    )
+@compiled
+def momentum_confirmations(state: Rec, limits: Rec, side: int) -> int:
+    """How many hold: imbalance, CVD slope and EMA trend on the same side; no level close ahead."""
+    flow = state.flow
+    count = 0
+    if flow.imbalance * side > limits.momentum.imbalance:
+        count += 1
+    if flow.cvd_slope * side > 0.0:
+        count += 1
+    if state.technical.trend == side:
+        count += 1
+    if _way_is_free(state, side, limits.momentum.level_distance_pct):
+        count += 1
+    return count
 
 
-def _way_is_free(evidence: Evidence, distance_pct: float) -> bool:
+@compiled
+def _way_is_free(state: Rec, side: int, distance_pct: float) -> bool:
     """No resistance (support for SHORT) within the distance ahead of the price."""
-    long = evidence.side is Direction.LONG
-    level = evidence.numbers(Engine.TECHNICAL)["nearest_resistance" if long else "nearest_support"]
-    if level <= 0.0 or evidence.px <= 0.0:
+    px = state.tape.last_px
+    level = state.technical.resistance[0] if side > 0 else state.technical.support[0]
+    if level <= 0.0 or px <= 0.0:
         return True
-    return abs(level - evidence.px) / evidence.px * 100.0 >= distance_pct
+    return bool(abs(level - px) / px * 100.0 >= distance_pct)

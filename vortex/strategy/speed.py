@@ -7,22 +7,22 @@ import msgspec
 from vortex.domain.instruments import Instrument
 from vortex.domain.market import Depth, Trade
 from vortex.kernel.clock import SECOND, Clock
-from vortex.market.layout import LEVELS, Kind
+from vortex.market.layout import Kind
 from vortex.signals.board import SignalBoard
 from vortex.signals.generated import GeneratedMarket, generate_history, generate_market
 from vortex.signals.settings import SignalSettings
-from vortex.strategy.decision import DecisionContext, decide
+from vortex.strategy.decision import Decider, DecisionContext
 from vortex.strategy.settings import DecisionSettings
 
 
 class Speed(msgspec.Struct, frozen=True, kw_only=True):
-    """Times of one event or call; the live ones are medians."""
+    """Times of one event or call; the live ones are medians. A record is what a decision to trade carries along."""
 
     batch_events_per_s: float
     trade_us: float
     depth_us: float
-    plain_decision_us: float
-    full_decision_us: float
+    decision_us: float
+    record_us: float
 
 
 def measure(instrument: Instrument, clock: Clock, *, events: int = 1_000_000, live: int = 5_000) -> Speed:
@@ -36,12 +36,14 @@ def measure(instrument: Instrument, clock: Clock, *, events: int = 1_000_000, li
     seconds = max(1, clock.mono() - started) / SECOND
     trade_us, depth_us = _live_us(clock, instrument, live)
     now_ms = board.cycle_ms
+    decider, context = Decider(board, DecisionSettings()), DecisionContext()
+    made = decider.decide(context, now_ms)
     return Speed(
         batch_events_per_s=events / seconds,
         trade_us=trade_us,
         depth_us=depth_us,
-        plain_decision_us=_median_us(clock, lambda _: _decide(board, now_ms, explain=False), range(2_000)),
-        full_decision_us=_median_us(clock, lambda _: _decide(board, now_ms, explain=True), range(2_000)),
+        decision_us=_median_us(clock, lambda _: decider.decide(context, now_ms), range(2_000)),
+        record_us=_median_us(clock, lambda _: decider.explain(made), range(2_000)),
     )
 
 
@@ -63,7 +65,6 @@ def messages_of(market: GeneratedMarket, symbol: str) -> tuple[list[Trade], list
                 )
             )
             continue
-        rows = market.books[int(event["ref"])].tolist()
         depths.append(
             Depth(
                 symbol=symbol,
@@ -71,8 +72,7 @@ def messages_of(market: GeneratedMarket, symbol: str) -> tuple[list[Trade], list
                 first_update_id=ident,
                 final_update_id=ident,
                 prev_update_id=int(event["prev_id"]),
-                bids=tuple((rows[i][0], rows[i][1]) for i in range(LEVELS)),
-                asks=tuple((rows[i][2], rows[i][3]) for i in range(LEVELS)),
+                levels=market.books[int(event["ref"])].tobytes(),
             )
         )
     return trades, depths
@@ -102,10 +102,6 @@ def _live_us(clock: Clock, instrument: Instrument, live: int) -> tuple[float, fl
         board.apply(message)
         spent[type(message)].append(clock.mono() - before)
     return _median(spent[Trade]), _median(spent[Depth])
-
-
-def _decide(board: SignalBoard, now_ms: int, *, explain: bool) -> object:
-    return decide(board, DecisionContext(), DecisionSettings(score_min=2.0), now_ms, explain=explain)
 
 
 def _median_us(clock: Clock, call: Callable[..., object], items: Sequence[object]) -> float:

@@ -9,7 +9,17 @@ from typing import Annotated
 
 import msgspec
 
-from vortex.domain.market import BestQuote, Candle, Depth, Interval, Liquidation, MarketMessage, MarkPrice, Trade
+from vortex.domain.market import (
+    BestQuote,
+    Candle,
+    Depth,
+    Interval,
+    Liquidation,
+    MarketMessage,
+    MarkPrice,
+    Trade,
+    packed_levels,
+)
 from vortex.kernel.errors import RemoteViolation
 
 # Lax decoding turns the exchange's text numbers into floats inside the decoder; the bounds keep NaN and infinity out.
@@ -56,8 +66,7 @@ class _Depth(msgspec.Struct, tag_field="e", tag="depthUpdate"):
             first_update_id=self.U,
             final_update_id=self.u,
             prev_update_id=self.pu,
-            bids=self.b,
-            asks=self.a,
+            levels=packed_levels(self.b, self.a),
         )
 
 

@@ -98,8 +98,8 @@ class RecordedMarket:
 
     @property
     def refused(self) -> dict[str, dict[str, int]]:
-        """Rows that were left out on purpose so far, per symbol and reason."""
-        return {plan.symbol: dict(plan.refused) for plan in self._plans}
+        """Rows that were left out or mended so far, per symbol and reason; of a looping recording its first round."""
+        return {reel.plan.symbol: dict(reel.plan.refused + reel.replay.mended) for reel in self._reels}
 
     @property
     def recorded_span(self) -> tuple[int, int]:

@@ -7,10 +7,12 @@ from vortex.domain.market import Trade
 from vortex.market.jit import cache_message
 from vortex.signals.board import SignalBoard
 from vortex.signals.settings import SignalSettings
+from vortex.strategy.decision import Decider, DecisionContext
+from vortex.strategy.settings import DecisionSettings
 
 
 def compile_all() -> str:
-    """Run one event and one reading through a throwaway board; `cache_message()`."""
+    """Run one event, one reading and one decision through a throwaway board; `cache_message()`."""
     one = Decimal(1)
     instrument = Instrument(
         symbol="WARM",
@@ -28,4 +30,5 @@ def compile_all() -> str:
     board = SignalBoard(SignalSettings(), instrument)
     board.apply(Trade(symbol="WARM", ts_ms=1_000, agg_id=1, px=1.0, qty=1.0, buyer_is_maker=False))
     board.signals(2_000)
+    Decider(board, DecisionSettings()).decide(DecisionContext(), 2_000)
     return cache_message()
