@@ -87,7 +87,12 @@ class ExecutorRole:
         """Open the adapters, recover, serve until stopped; raise what breaks the contract."""
         self._over = asyncio.get_running_loop().create_future()
         parts = await bootstrap.open_execution(
-            self._settings, self._ctx.clock, self._ctx.rng, on_event=self._handle, on_written=self._times.written
+            self._settings,
+            self._ctx.clock,
+            self._ctx.rng,
+            on_event=self._handle,
+            on_written=self._times.written,
+            may_repeat=lambda: not self._is_replaced(),
         )
         try:
             snapshot = await parts.journal.load(self._settings.symbols)
@@ -100,9 +105,10 @@ class ExecutorRole:
                 instruments=parts.instruments,
                 symbols=self._settings.symbols,
                 permit=self._permit,
+                replaced=self._is_replaced,
                 settings=self._settings.execution,
                 fee_rates=parts.fee_rates,
-                predecessor_dead=True,  # the supervisor confirms a death by pidfd before it promotes a successor
+                predecessor_dead=True,  # the supervisor has seen its death, or waited out what it may have signed
                 venue_ms=parts.venue.venue_ms,
             )
             async with asyncio.TaskGroup() as group:
@@ -189,6 +195,10 @@ class ExecutorRole:
 
     # ---- inside
 
+    def _is_replaced(self) -> bool:
+        """Does this node's page prove that a newer executor was announced (ADR 0007)?"""
+        return self._ctx.newest_executor() > self._ctx.epoch
+
     def _is_near(self, role: str) -> bool:
         """Whether a role lives on this node, so that its monotonic stamps are ours."""
         peer = self._peers.get(role)
@@ -231,7 +241,8 @@ class ExecutorRole:
     def _perform(self, effects: Sequence[Effect]) -> None:
         self._ctx.slot.progressed()
         for effect in effects:
-            self._do(effect)
+            if self._failure is None:
+                self._do(effect)
 
     def _do(self, effect: Effect) -> None:
         assert self._wire is not None
@@ -247,6 +258,8 @@ class ExecutorRole:
                 self._tell(effect)
             case Exit(reason=reason):
                 self._fail(Fenced(reason))
+            case _ if isinstance(effect, WireEffect) and self._is_replaced():
+                self._fail(Fenced("replaced between decision and request"))
             case _ if isinstance(effect, WireEffect):
                 if isinstance(effect, SendOrder):
                     self._times.sending(effect.spec)

@@ -93,7 +93,8 @@ class Mail(Protocol):
 class RoleContext:
     """Everything a role may touch.
 
-    `permits` reads the breaker's lease; `grant` is the breaker's pen and None for everyone else.
+    `permits` reads the breaker's lease; `grant` is the breaker's pen and None for everyone else. `newest_executor`
+    tells the epoch of the newest executor announced on this node, 0 where none was.
     """
 
     role: str
@@ -108,6 +109,7 @@ class RoleContext:
     mail: Mail
     permits: PermitReader
     grant: PermitWriter | None
+    newest_executor: Callable[[], int]
     peers: Callable[[], Mapping[str, PeerInfo]]
 
 

@@ -114,6 +114,7 @@ class Shell:
             mail=self._post,
             permits=PermitReader(self._page),
             grant=PermitWriter(self._page, epoch) if assignment.kind == "breaker" else None,
+            newest_executor=self._page.newest_executor,
             peers=lambda: self._directory.table,
         )
         self._title = f"vortex:{role}#{epoch}"

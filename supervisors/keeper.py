@@ -77,6 +77,7 @@ class Keeper:
         self.closed = False
         self._starting: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._inferred: set[str] = set()
         self._requests = 0
         self._far = FarPulse(self.clock, root_epoch, self._ready, self._hung)
         pool.on_change = self.push_peers
@@ -140,6 +141,7 @@ class Keeper:
         try:
             epoch = self._epochs[spec.role] = await self.bump(spec.role)
             self._fence(spec, epoch)
+            await self._outwait(spec)
             child = await self._assume(spec, token, epoch)
             await self._write_row(child)
         except asyncio.CancelledError:
@@ -227,8 +229,16 @@ class Keeper:
         """Shut the older incarnation out where it could still do harm."""
         if spec.kind == "breaker":
             self.page.fence_breaker(epoch)
+        if spec.kind == "executor":
+            self.page.announce_executor(epoch)
         if spec.role != "executor":
             self._tell_executor(RaiseFence(role=spec.role, epoch=epoch))
+
+    async def _outwait(self, spec: ChildSpec) -> None:
+        """An executor whose death was not seen may have signed requests before its successor was announced."""
+        if spec.kind == "executor" and spec.role in self._inferred:
+            await asyncio.sleep(self.config.unconfirmed_ms / 1_000)
+            self._inferred.discard(spec.role)
 
     async def _abandon(self, child: Child | None) -> None:
         """A process that did not come to work is ended, its slot freed once it is dead."""
@@ -289,7 +299,9 @@ class Keeper:
         """A death is certain."""
         if self.children.get(child.role) is child:
             del self.children[child.role]
-        if child.reason is not ExitReason.LOST:
+        if child.reason is ExitReason.LOST:
+            self._inferred.add(child.role)
+        else:
             self.slots.give_back(child.report.slot)
         self.push_peers()
         self.feed(ev.ChildExited(child.role, child.token, child.reason or ExitReason.CRASHED, child.detail))

@@ -36,6 +36,7 @@ NOT_SAID = -1
 SESSION_TRADES_MAX = 500
 """Finished trades that a day's session is summed over, far above the daily limit (CB-8)."""
 BAD_KEY_CODES = frozenset({-1002, -1022, -2014, -2015})
+KEY_MEND = "check VORTEX_VENUE__API_KEY and VORTEX_VENUE__API_SECRET, the key's rights, and its address list"
 
 
 class ScaledClock:
@@ -96,10 +97,11 @@ def secrets() -> Secrets:
 
 
 def urls(settings: Settings) -> endpoints.Urls:
-    """Where the exchange of these settings is; an address in the settings wins."""
+    """Where the exchange of these settings is; an address in the settings wins, also for the key's rights (P-7)."""
     venue = settings.venue
     if venue.rest_url:
-        return endpoints.custom(venue.rest_url, venue.ws_url or venue.rest_url.replace("http", "ws", 1))
+        named = endpoints.custom(venue.rest_url, venue.ws_url or venue.rest_url.replace("http", "ws", 1))
+        return named if venue.kind == "testnet" else msgspec.structs.replace(named, spot_rest=named.rest)
     match venue.kind:
         case "live":
             return endpoints.LIVE
@@ -116,6 +118,7 @@ def rest_client(
     keys: Secrets | None,
     on_limits: Callable[[UsedLimits], None] | None = None,
     on_written: Callable[[str, int], None] | None = None,
+    may_repeat: Callable[[], bool] | None = None,
 ) -> RestClient:
     """A session with the exchange, at the exchange's pace; signed when keys are given, which must then be complete."""
     credentials = None
@@ -130,6 +133,7 @@ def rest_client(
         credentials,
         on_limits=on_limits or _ignore,
         on_written=on_written or _ignore,
+        may_repeat=may_repeat or _always,
     )
 
 
@@ -163,10 +167,12 @@ async def open_execution(
     *,
     on_event: Callable[[VenueOutcome], None],
     on_written: Callable[[str, int], None] | None = None,
+    may_repeat: Callable[[], bool] | None = None,
 ) -> ExecutionParts:
     """Open exchange, user stream and journal; the account is put into the mode that we trade in.
 
     `on_written` hears an order's id and the monotonic ns at which its request's last byte was handed to the kernel.
+    `may_repeat` is asked before a request goes out once more under a new timestamp.
     """
 
     def limits(used: UsedLimits) -> None:
@@ -174,7 +180,7 @@ async def open_execution(
         weight, in_10s, in_1m = said
         on_event(UsageReported(weight_1m=weight, orders_10s=in_10s, orders_1m=in_1m))
 
-    rest = rest_client(settings, clock, keys=secrets(), on_limits=limits, on_written=on_written)
+    rest = rest_client(settings, clock, keys=secrets(), on_limits=limits, on_written=on_written, may_repeat=may_repeat)
     venue = BinanceVenue(rest, settings.symbols, remembered(settings))
     journal = PostgresJournal(postgres_dsn(), clock)
     try:
@@ -281,10 +287,7 @@ async def preflight(settings: Settings, keys: Secrets, clock: Clock) -> None:
         await venue.balance()
     except VenueRejected as err:
         if err.code in BAD_KEY_CODES:
-            raise ConfigError(
-                f"the exchange at {where} refuses the API key ({err}): check VORTEX_VENUE__API_KEY and "
-                "VORTEX_VENUE__API_SECRET, the key's rights, and its address list"
-            ) from err
+            raise ConfigError(f"the exchange at {where} refuses the API key ({err}): {KEY_MEND}") from err
         raise ConfigError(f"the exchange at {where} refuses us: {err}") from err
     except (NotSent, OutcomeUnknown) as err:
         raise ConfigError(f"the exchange at {where} does not answer ({err}): check address and network") from err
@@ -354,6 +357,10 @@ class Memory:
 def open_memory() -> Memory:
     """The recorder's database."""
     return Memory(postgres_dsn())
+
+
+def _always() -> bool:
+    return True
 
 
 def _ignore(*_: object) -> None:

@@ -82,6 +82,25 @@ async def test_a_read_refused_by_the_clock_is_repeated_once_with_a_new_stamp(stu
     ]
 
 
+async def test_who_may_not_repeat_signs_nothing_anew(stub, refuse):
+    """A cancel has no journaled intent: only its timestamp ages, and a replaced executor must not renew it."""
+    asked = []
+
+    def may_not():
+        asked.append(len(stub.requests))
+        return False
+
+    pace = RestSettings(clock_samples=2)
+    client = RestClient(stub.urls, SystemClock(), Credentials("k", "s"), pace, may_repeat=may_not)
+    stub.script("DELETE", "/fapi/v1/order", refuse(-1021, "outside of the recvWindow"))
+    with pytest.raises(VenueRejected) as caught:
+        await client.read(endpoints.CANCEL_ORDER, {}, ANY)
+    await client.close()
+    assert caught.value.code == -1021
+    assert asked == [3], "after the clock was measured, right before the second sending"
+    assert len(stub.asked("DELETE", "/fapi/v1/order")) == 1
+
+
 async def test_a_refused_connection_is_not_sent():
     """Nobody listens there: the order provably never left."""
     client = RestClient(

@@ -6,8 +6,8 @@ import pytest
 from tests.engine.test_executor_faults import E0, S0, T0, a_world, finished, is_clean
 from tests.engine.world import Trader, World
 from vortex.domain.commands import Halt, Reconcile
-from vortex.domain.outcomes import TimerFired
-from vortex.domain.records import OrderChanged, OrderIntended
+from vortex.domain.outcomes import FillReported, TimerFired
+from vortex.domain.records import FillRecorded, OrderChanged, OrderIntended
 
 S1 = "v7-BTCUSDT-1-S1"
 S2 = "v7-BTCUSDT-1-S2"
@@ -153,3 +153,46 @@ def test_a_symbol_that_is_new_finds_the_order_in_its_view() -> None:
     world.live(100)
     assert world.state() == "ACTIVE"
     assert sent(world) == []
+
+
+def test_the_end_of_an_order_that_had_this_id_before_is_not_taken_for_ours() -> None:
+    """A target left without the journal and filled, and its sender died; its successor sent another under the same
+    id, which was lost on the way. The exchange could only tell of the first, whose fills had been counted: the second
+    waited for fills that could not come, and its trade never ended."""
+    world = a_position()
+    world.feed(*world.venue.fill(T0))
+    world.journal.records = [
+        record
+        for record in world.journal.records
+        if not isinstance(record, FillRecorded) or record.fill.client_order_id != T0
+    ]
+    world.advance(1_000)
+    world.venue.swallow["T"] = "lost"
+    forget(world, T0)
+    assert sent(world) == [T0], "the successor cannot know that the id was used"
+    assert world.venue.positions["BTCUSDT"] == 40
+    assert T0 in known(world), "in doubt"
+    for _ in range(4):
+        world.live(1_000)
+        world.price(50_000.0)
+    assert known(world) == {S1}, "given up: it provably never arrived"
+    world.feed(*world.venue.fill(S1))
+    world.live(1_000)
+    assert finished(world) == ["TP2"]
+    assert is_clean(world)
+
+
+def test_a_late_fill_of_an_order_that_had_this_id_before_moves_the_position_and_not_our_order() -> None:
+    """It was made before ours was signed: it belongs to the trade, and to no order that we know."""
+    world = a_position()
+    (old,) = (event.fill for event in world.venue.fill(T0) if isinstance(event, FillReported))
+    world.venue.fills.remove(old)
+    described = world.venue.orders.pop(T0)
+    world.advance(1_000)
+    world.venue.swallow["T"] = "lost"
+    forget(world, T0)
+    assert sent(world) == [T0]
+    world.feed(FillReported(fill=old, order=described))
+    assert world.executor.view()["positions"][0]["quantity"] == "0.040"
+    (ours,) = (row for row in world.executor.view()["orders"] if row["client_order_id"] == T0)
+    assert (ours["state"], ours["filled_lots"]) == ("IN_DOUBT", 0)

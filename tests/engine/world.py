@@ -500,6 +500,8 @@ class World:
         self.crash_after: int | None = None
         self.done_effects = 0
         self.epoch = 0
+        self.announced = 0
+        """The newest executor on the node's page."""
         self.executor: ExecutorEngine
         self.boot()
 
@@ -517,6 +519,7 @@ class World:
             instruments=INSTRUMENTS,
             symbols=tuple(INSTRUMENTS),
             permit=self.permit,
+            replaced=lambda: self.announced > self.epoch,
             settings=self.settings,
             predecessor_dead=predecessor_dead,
         )

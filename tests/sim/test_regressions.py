@@ -71,6 +71,18 @@ def test_an_order_of_a_successor_is_no_orphan_while_the_journal_is_away() -> Non
     assert total(outcomes, "process.disowned") > 5
 
 
+@pytest.mark.parametrize("seed", [28, 150, 188])
+def test_a_zombie_that_wakes_without_a_journal_sends_nothing(seed: int) -> None:
+    """28: a target signed anew after -1021, 1.3 s after the successor. 150: a stop of the predecessor, likewise, 2.4 s
+    after. 188: stopped between the decision to close and the request; the successor had closed meanwhile. The journal
+    was away and could fence nobody; the node's page can."""
+    swarm = Swarm(pause_per_10k=30, zombie_percent=90, journal_outage_every_ms=5_000)
+    outcome = Run(seed, swarm=swarm, faults_ms=25_000).judge()
+    assert outcome.ok, explain(outcome)
+    assert outcome.counts["process.exited"] > 0
+    assert outcome.counts["journal.away"] > 0
+
+
 def test_reads_that_lag_make_no_position_strange() -> None:
     """Two looks 47 ms apart, both older than a fill, were taken for two proofs of a position that was not there."""
     assert total(play(Swarm(read_lag_ms=400, stream_drop_every_ms=3_000)), "stream.dropped") > 20

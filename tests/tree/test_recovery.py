@@ -184,6 +184,18 @@ def test_the_breakers_lease_reaches_the_executor_and_dies_with_its_epoch(house: 
     assert house.order("executor", do="permit") is None
 
 
+def test_every_executor_is_announced_on_the_page(house: House) -> None:
+    """Whoever maps the page sees the newest one's epoch, that of a role that was never replaced included."""
+    house.settle()
+    executor = house.row("executor")
+    assert house.order("symbol:BTCUSDT", do="newest_executor") == executor["epoch"]
+    os.kill(executor["pid"], signal.SIGSTOP)
+    house.replaced(executor)
+    newest = house.row("executor")["epoch"]
+    assert newest > executor["epoch"]
+    assert house.order("executor", do="newest_executor") == newest
+
+
 def test_history_and_views_are_there_for_people(house: House) -> None:
     """Status rows have the contract's keys, and each child its view."""
     house.settle()

@@ -98,6 +98,9 @@ class ToyRole:
         lease = self.ctx.permits.read()
         return None if lease is None else [lease.epoch, lease.allows, lease.judged_through]
 
+    def do_newest_executor(self) -> int:
+        return self.ctx.newest_executor()
+
     def do_received(self) -> list[tuple[str, int, str]]:
         return self.received
 

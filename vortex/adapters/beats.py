@@ -4,6 +4,7 @@
    struct.pack_into clears before it writes and readers would see zeros.
 2. One writer per slot. The lease has one writer too: the breaker of the newest epoch, guarded by a fence word.
 3. A reader never waits. A lease that is torn, fenced off or never granted is no lease (decision 4).
+4. A new executor is announced here before it may act, so that an older one, woken late, can see it (ADR 0007).
 """
 
 import mmap
@@ -26,7 +27,7 @@ _HEADER_BYTES = 4_096
 PAGE_BYTES = _HEADER_BYTES + SLOTS * SLOT_WORDS * 8
 
 # Header words.
-_MAGIC, _ROOT_BEAT, _ROOT_EPOCH, _BREAKER_FENCE, _ROOT_WHO, _ROOT_STATE, _STOP_WISH = range(7)
+_MAGIC, _ROOT_BEAT, _ROOT_EPOCH, _BREAKER_FENCE, _ROOT_WHO, _ROOT_STATE, _STOP_WISH, _NEWEST_EXECUTOR = range(8)
 _MAGIC_VALUE = 0x564F52544558_0001  # "VORTEX", layout 1
 
 # Lease block: words, then a msgpack tail up to the end of the header.
@@ -161,6 +162,15 @@ class BeatsPage:
         """From now on only leases of this breaker epoch or a newer one count. Raised, never lowered."""
         if epoch > self.words[_BREAKER_FENCE]:
             self.words[_BREAKER_FENCE] = epoch
+
+    def announce_executor(self, epoch: int) -> None:
+        """An executor of this epoch is about to begin: older ones on this node are replaced. Raised, never lowered."""
+        if epoch > self.words[_NEWEST_EXECUTOR]:
+            self.words[_NEWEST_EXECUTOR] = epoch
+
+    def newest_executor(self) -> int:
+        """Epoch of the newest executor announced on this node; 0 when this node knows of none."""
+        return self.words[_NEWEST_EXECUTOR]
 
     def lease_tail(self, length: int) -> bytes:
         """Copy of the lease's tail."""

@@ -3,7 +3,8 @@
 Pure: an event goes in, effects come out, in the order in which the shell must carry them out.
 1. Nothing opens a position but `Entries`, and nothing leaves before its intent is durable.
 2. After every event each touched symbol is looked at as a whole (`_settle`), so no path can forget a duty.
-3. Reductions are never vetoed; without a journal they still leave.
+3. Reductions are never vetoed; without a journal they still leave, unless it is proven that a newer executor was
+   announced: then nothing is decided any more (ADR 0007).
 """
 
 import enum
@@ -82,11 +83,14 @@ class ExecutorEngine:
         instruments: Mapping[str, Instrument],
         symbols: tuple[str, ...],
         permit: PermitReader,
+        replaced: Callable[[], bool],
         settings: ExecutionSettings | None = None,
         fee_rates: Mapping[str, tuple[Decimal, Decimal]] | None = None,
         predecessor_dead: bool = False,
         venue_ms: Callable[[], int] | None = None,
     ) -> None:
+        """`replaced` says True only on proof that a newer executor was announced; who cannot tell says False."""
+        self._replaced = replaced
         self._settings = settings if settings is not None else ExecutionSettings()
         self._symbols = symbols
         self._closed_before = sorted(journal.closed, key=lambda trade: trade.close_seq)[-RETOLD_MAX:]
@@ -177,15 +181,15 @@ class ExecutorEngine:
 
     def from_symbol(self, symbol: str, epoch: int, command: SymbolCommand) -> list[Effect]:
         """A command of a symbol's session, in order. Older incarnations are turned away (promise 3)."""
-        if self.state is ExecutorState.FENCED:
-            return []
+        if self._is_over():
+            return self._desk.drain()
         self._sessions.take(symbol, epoch, command)
         return self._settle()
 
     def from_operator(self, command: OperatorCommand) -> list[Effect]:
         """A command of a person, of the tree, or of the breaker in an emergency."""
-        if self.state is ExecutorState.FENCED:
-            return []
+        if self._is_over():
+            return self._desk.drain()
         match command:
             case Reconcile(request_id=request_id, symbol=symbol, dry_run=dry_run):
                 self._reconciler.begin(Round("request", symbol, request_id, dry_run))
@@ -210,8 +214,8 @@ class ExecutorEngine:
 
     def handle(self, event: VenueOutcome | ApiSampled) -> list[Effect]:
         """An answer of journal or exchange, news of the user stream, a timer."""
-        if self.state is ExecutorState.FENCED:
-            return []
+        if self._is_over():
+            return self._desk.drain()
         self._measure(event)
         match event:
             case Committed():
@@ -269,6 +273,12 @@ class ExecutorEngine:
         if not self._doors.serving:
             return ExecutorState.RECOVERING
         return ExecutorState.HALTED if self._doors.halted else ExecutorState.SERVING
+
+    def _is_over(self) -> bool:
+        """Fenced by the journal, or replaced: whoever slept finds out at its first event, journal or not."""
+        if not self._ledger.fenced and self._replaced():
+            self._ledger.fence("a newer executor was announced")
+        return self._ledger.fenced
 
     # --- news of the account ---
 

@@ -126,8 +126,7 @@ class Ledger:
         if batch is None:
             return
         if event.fenced:
-            self.fenced = True
-            self._desk.emit(Exit(reason=f"fenced: {event.reason}"))
+            self.fence(event.reason)
             return
         if self.available:
             self.available = False
@@ -147,6 +146,11 @@ class Ledger:
             self._retrying = 0
             self._run_probing()
             self._desk.set_timer(RETRY_KEY, self._desk.settings.journal_retry_ms)
+
+    def fence(self, reason: str) -> None:
+        """A newer executor lives: nothing is written any more, and this process ends."""
+        self.fenced = True
+        self._desk.emit(Exit(reason=f"fenced: {reason}"))
 
     def timer(self, key: str) -> bool:
         """Retry the backlog, or let an impatient reduction go; True when the timer was ours."""

@@ -264,12 +264,20 @@ class OrderBook:
             self.apply(order, as_event(described))
         return order
 
-    @staticmethod
-    def _is_earlier_life(order: Order, described: VenueOrder) -> bool:
-        """The exchange numbers orders upwards: a smaller number is an order that had this id before ours."""
+    def _is_earlier_life(self, order: Order, described: VenueOrder) -> bool:
+        """An order that had this id before ours: one with a smaller number, since the exchange numbers upwards, or one
+        that had ended before ours was signed."""
         known = order.facts.venue_order_id
         same_space = described.is_algo == order.spec.is_algo
-        return same_space and 0 < described.venue_order_id < known
+        if same_space and 0 < described.venue_order_id < known:
+            return True
+        return described.state.is_terminal and self.precedes(order, described.update_ms)
+
+    def precedes(self, order: Order, ts_ms: int) -> bool:
+        """Whether the exchange's word of that moment cannot be of our order, which was signed later: a predecessor had
+        sent another under this id without the journal (ADR 0007)."""
+        signed_ms = order.stamp_ms - self.desk.settings.clock_uncertainty_ms
+        return order.facts.venue_order_id == 0 and 0 < ts_ms < signed_ms
 
     def cancel(self, order: Order, why: str) -> None:
         """Ask for the end of an order and see it through."""
@@ -343,11 +351,11 @@ class OrderBook:
     def answered(self, order: Order, event: QueryAnswered) -> None:
         """The exchange has spoken of an order we asked about. Fills are counted by the caller before this."""
         order.asking = False
-        if event.order is not None:
+        if event.order is None or self._is_earlier_life(order, event.order):
+            self._not_found(order)
+        else:
             order.absent_count, order.suspected = 0, False
             self.describe(event.order)
-        else:
-            self._not_found(order)
         self._again(order)
 
     def no_answer(self, order: Order) -> None:

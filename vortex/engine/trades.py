@@ -206,6 +206,8 @@ class Trades:
         if len(seen) > SEEN_MAX:
             del seen[next(iter(seen))]
         order = self._orders.find(fill.symbol, fill.client_order_id, fill.venue_order_id)
+        if order is not None and self._orders.precedes(order, fill.ts_ms):
+            order = None
         if fill.venue_trade_id > 0 and fill.ts_ms <= self._aligned_ms.get(fill.symbol, 0):
             self._note_covered(fill, order)
             return False

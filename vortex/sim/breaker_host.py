@@ -19,7 +19,7 @@ from vortex.domain.outcomes import TimerFired
 from vortex.kernel.errors import Fenced, JournalUnavailable
 from vortex.sim.journal import SimJournal
 from vortex.sim.lines import Body, Ears, Lines
-from vortex.sim.page import LeasePage
+from vortex.sim.page import NodePage
 from vortex.sim.process import Process
 from vortex.sim.story import Story
 
@@ -39,7 +39,7 @@ class BreakerHost:
     engine: Breaker
     story: Story
     journal: SimJournal
-    page: LeasePage
+    page: NodePage
     lines: Lines
     serving: Callable[[Process], None]
     _verdict: str = ""

@@ -1,6 +1,6 @@
 """Who plays: builds the real engines, with settings that make accidents frequent and waits short."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from vortex.domain.instruments import Instrument
 from vortex.domain.lease import Lease
@@ -76,6 +76,7 @@ class Cast:
         snapshot: JournalSnapshot,
         instruments: Mapping[str, Instrument],
         permit: PermitReader,
+        replaced: Callable[[], bool],
         link: VenueLink,
         *,
         confirmed: bool,
@@ -88,6 +89,7 @@ class Cast:
             instruments=instruments,
             symbols=self.symbols,
             permit=OpenGate(self.world) if self._gate_open else permit,
+            replaced=replaced,
             settings=EXECUTION,
             predecessor_dead=confirmed,
             venue_ms=link.venue_ms,

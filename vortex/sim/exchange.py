@@ -1,5 +1,6 @@
 """The real simulated exchange, asked directly and without HTTP, with one account and a market of our own."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from vortex.domain.orders import OrderSpec, VenueBalance, VenueFill, VenueOrder, VenuePosition
@@ -20,19 +21,26 @@ DEPOSIT = Decimal(100_000)
 class Exchange:
     """One exchange with one account. Its clock is the world's true time."""
 
-    def __init__(self, market: MarketSource, seed: int, *, read_lag_ms: int = 0, stop_trigger_ms: int = 0) -> None:
+    def __init__(
+        self,
+        market: MarketSource,
+        seed: int,
+        now_ms: Callable[[], int],
+        *,
+        read_lag_ms: int = 0,
+        stop_trigger_ms: int = 0,
+    ) -> None:
         self.market = market
+        self._now_ms = now_ms
         self.read_lag_ms = read_lag_ms
         self.contracts = {symbol: DEFAULT_INSTRUMENTS[symbol] for symbol in market.symbols}
         rules = VenueRules(algo_trigger_ms=stop_trigger_ms)
         self._venue = Venue(market.symbols, market.start_ms, seed, rules)
         self.account = self._venue.open_account(ACCOUNT, {"USDT": DEPOSIT})
-        self._now_ms = market.start_ms
         self._said: list[Payload] = []
 
     def advance(self, now_ms: int) -> list[MarketEvent]:
         """Let the market go on; our orders fill and trigger on the way. Returns what the market said."""
-        self._now_ms = now_ms
         told = self.market.advance(now_ms)
         for event in told:
             self._hear(self._venue.on_market(event, event.ts_ms))
@@ -103,7 +111,7 @@ class Exchange:
     @property
     def _shown_ms(self) -> int:
         """Reads show what happened until then."""
-        return self._now_ms - self.read_lag_ms
+        return self._now_ms() - self.read_lag_ms
 
     def _lookup(self, client_order_id: str, symbol: str, *, is_algo: bool) -> Order | AlgoOrder | None:
         if is_algo:
@@ -139,7 +147,7 @@ class Exchange:
 
     def balance(self) -> VenueBalance:
         """The quote asset's figures."""
-        return venue_balance(summarize(self.account, self._venue.floor.marks_e8), self._now_ms)
+        return venue_balance(summarize(self.account, self._venue.floor.marks_e8), self._now_ms())
 
 
 def _described(order: Order | AlgoOrder) -> VenueOrder:

@@ -38,6 +38,8 @@ from vortex.sim.venue_link import VenueLink
 from vortex.sim.world import World
 
 RETOLD_MAX = 64
+REQUESTS = (SendOrder, SendCancel, QueryOrder, TakeSnapshot, ReadBalance, ArmDeadMan, SetLeverage)
+"""What goes to the exchange; at each the page is looked at once more, since the process may have slept meanwhile."""
 
 
 class Executor(Protocol):
@@ -65,9 +67,13 @@ class ExecutorHost:
     swarm: Swarm
     rng: Rng
     serving: Callable[[Process], None]
+    replaced: Callable[[], bool]
+    """Does the node's page show a newer executor?"""
     symbols: tuple[str, ...]
     journal_after_wire: bool = False
     """The mutant that sends before the intent is durable; only a test builds it."""
+    blind_sender: bool = False
+    """The mutant that does not look at the page before each request; only a test builds it."""
     _commits: deque[Commit] = field(default_factory=deque)
     _closed: deque[TradeClosed] = field(default_factory=lambda: deque(maxlen=RETOLD_MAX))
 
@@ -153,10 +159,15 @@ class ExecutorHost:
                     self._closed.append(event)
                 self.lines.tell(process, "breaker", event)
             case Exit(reason=reason):
-                self.story.tell(process.name, "process.exited", reason)
-                process.die("fenced")
+                self._exit(reason)
+            case _ if isinstance(effect, REQUESTS) and self.replaced() and not self.blind_sender:
+                self._exit("fenced: replaced between decision and request")
             case _:
                 self._to_wire(effect, late=late)
+
+    def _exit(self, reason: str) -> None:
+        self.story.tell(self.process.name, "process.exited", reason)
+        self.process.die("fenced")
 
     def _to_wire(self, effect: Effect, *, late: bool) -> None:
         """Requests to the exchange; what is none of them is only counted (audit, alerts, answers)."""

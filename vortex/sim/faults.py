@@ -61,7 +61,7 @@ class Swarm:
     pause_per_10k: int = 0
     """A process stops and goes on later (SIGSTOP, a starved machine)."""
     zombie_percent: int = 0
-    """Of the processes killed for being silent, how many survive on the far side of a partition."""
+    """Of the processes killed for being silent, how many are believed dead and wake up again."""
     supervisor_death_every_ms: int = 0
     """The supervisor dies; its successor adopts who lives."""
     operator_every_ms: int = 0
@@ -122,7 +122,7 @@ _RANGES: dict[str, tuple[int, int]] = {
     "straggle_per_mille": (5, 80),
     "event_repeat_per_mille": (10, 300),
     "event_straggle_per_mille": (10, 200),
-    "read_lag_ms": (20, 400),
+    "read_lag_ms": (20, 480),
     "stop_trigger_ms": (20, 500),
     "stream_drop_every_ms": (4_000, 20_000),
     "venue_outage_every_ms": (8_000, 30_000),

@@ -20,7 +20,7 @@ from vortex.sim.market import BOOK_MS, LightMarket
 from vortex.sim.network import Network
 from vortex.sim.oracle import Limits, Oracle
 from vortex.sim.overseer import Overseer
-from vortex.sim.page import LeasePage
+from vortex.sim.page import NodePage
 from vortex.sim.process import Dice, Life, Process
 from vortex.sim.story import Story
 from vortex.sim.symbol_host import SymbolHost
@@ -43,6 +43,8 @@ class Mutant:
     gate_open: bool = False
     journal_after_wire: bool = False
     no_fence: bool = False
+    no_announcement: bool = False
+    blind_sender: bool = False
 
 
 HEALTHY = Mutant()
@@ -57,7 +59,11 @@ class House:
         self.journal = SimJournal(fencing=not mutant.no_fence)
         self.market = LightMarket(world.rng.fork("market"), SYMBOLS, world.now_ms)
         self.exchange = Exchange(
-            self.market, world.seed, read_lag_ms=swarm.read_lag_ms, stop_trigger_ms=swarm.stop_trigger_ms
+            self.market,
+            world.seed,
+            lambda: world.now_ms,
+            read_lag_ms=swarm.read_lag_ms,
+            stop_trigger_ms=swarm.stop_trigger_ms,
         )
         self.cast = Cast(world, SYMBOLS, gate_open=mutant.gate_open)
         limits = Limits(
@@ -66,7 +72,7 @@ class House:
             unprotected_ms=BARE_MS if swarm.answers_reliably else BARE_MS_UNRELIABLE,
         )
         self.oracle = Oracle(world, self.journal, self.exchange.account, limits)
-        self.page = LeasePage(self.oracle.lease_published)
+        self.page = NodePage(self.oracle.lease_published)
         self.link = VenueLink(
             world, story, self.network, self.exchange, self.oracle, swarm, world.rng.fork("venue-faults")
         )
@@ -154,8 +160,16 @@ class House:
         serving = self.overseer.reported_ready
         if role == "executor":
             snapshot = self.journal.snapshot(SYMBOLS, self.world.now_ms)
-            engine = self.cast.executor(process, snapshot, self.instruments, self.page, self.link, confirmed=confirmed)
             self.oracle.epoch_taken(epoch)
+            if not self.mutant.no_announcement:
+                self.page.announce_executor(epoch)
+
+            def replaced() -> bool:
+                return self.page.newest_executor > epoch
+
+            engine = self.cast.executor(
+                process, snapshot, self.instruments, self.page, replaced, self.link, confirmed=confirmed
+            )
             self.overseer.enroll(process)
             self.executor = ExecutorHost(
                 process,
@@ -168,8 +182,10 @@ class House:
                 self.swarm,
                 self.world.rng.fork(f"executor/{epoch}"),
                 serving,
+                replaced,
                 SYMBOLS,
                 self.mutant.journal_after_wire,
+                self.mutant.blind_sender,
             )
             self.executor.begin()
             self.executor.introduce()

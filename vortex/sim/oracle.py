@@ -126,6 +126,7 @@ class Oracle:
     def order_left(self, spec: OrderSpec, epoch: int, *, late: bool) -> None:
         """An order request leaves a process; `late` when the process was paused since it decided to send."""
         name = spec.client_order_id
+        self._check_replaced(spec, epoch)
         journaled = self.journal.has_intent(spec)
         if not journaled:
             self._check_unjournaled(spec)
@@ -161,8 +162,7 @@ class Oracle:
         self.accepted[name] = self.accepted.get(name, 0) + 1
         if self.accepted[name] > 1 and all(one.journaled for one in self.wire[name]):
             raise PromiseBroken(2, f"the exchange took {name} twice")
-        if sent.journaled:
-            self._check_epoch(spec, epoch)
+        self._check_epoch(spec, epoch)
         if spec.opens:
             self._check_late_veto(spec)
 
@@ -186,6 +186,12 @@ class Oracle:
         if spec.opens or (self.journal.available and since_ms > self.limits.journal_ms):
             raise PromiseBroken(1, f"{spec.client_order_id} left without a durable intent")
         self.unjournaled += 1
+
+    def _check_replaced(self, spec: OrderSpec, epoch: int) -> None:
+        """The node's page shows a successor at once: nothing leaves a process that was replaced, journal or not."""
+        newest = max(self.epoch_taken_ns, default=epoch)
+        if epoch < newest:
+            raise PromiseBroken(3, f"{spec.client_order_id} left epoch {epoch} although {newest} was announced")
 
     def _check_epoch(self, spec: OrderSpec, epoch: int) -> None:
         successor = self.epoch_taken_ns.get(epoch + 1)

@@ -1,7 +1,7 @@
 """The supervisor's shell in simulation: carries out what the real tree decides, with epochs, hangs, zombies, rebirth.
 
 1. A role has at most one process that is not disowned; each incarnation takes its epoch before it starts.
-2. A death is reported when it is seen; a process lost behind a partition is reported lost and lives on as a zombie.
+2. A death is reported when it is seen; a process that is believed dead is reported lost and may live on as a zombie.
 3. The supervisor itself may die: its successor adopts whoever lives and starts whoever does not.
 """
 

@@ -1,4 +1,4 @@
-"""The breaker's lease as the executor reads it: one shared page, one pen, and a fence for pens that were replaced."""
+"""What the executor reads in shared memory: the breaker's lease, and the newest executor that was announced."""
 
 from collections.abc import Callable
 
@@ -6,17 +6,22 @@ from vortex.domain.lease import Lease
 from vortex.kernel.errors import Fenced
 
 
-class LeasePage:
-    """The shared page of memory, reduced to what matters here (a PermitReader)."""
+class NodePage:
+    """The node's shared page, reduced to what matters here (a PermitReader). Every process sees a write at once."""
 
     def __init__(self, published: Callable[[Lease], None]) -> None:
         self._published = published
         self._lease: Lease | None = None
         self._fence = 0
+        self.newest_executor = 0
 
     def raise_fence(self, epoch: int) -> None:
         """A new breaker was born: leases of older ones are void, their pens refused."""
         self._fence = max(self._fence, epoch)
+
+    def announce_executor(self, epoch: int) -> None:
+        """A new executor is about to begin: older ones are replaced."""
+        self.newest_executor = max(self.newest_executor, epoch)
 
     def publish(self, lease: Lease) -> None:
         """Put a lease in force; Fenced when its breaker was replaced."""

@@ -82,7 +82,7 @@ class Process:
     carry_out: Callable[[Effect, bool], None]
     life: Life = Life.RUNNING
     disowned: bool = False
-    """Its supervisor believes it dead; it lives on beyond a partition."""
+    """Its supervisor believes it dead; it lives on."""
     timers: dict[str, Planned] = field(default_factory=dict)
     _backlog: deque[Callable[[], None]] = field(default_factory=deque)
     _undone: deque[Effect] = field(default_factory=deque)

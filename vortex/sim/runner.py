@@ -98,6 +98,7 @@ class Run:
         self._faults_ms = faults_ms
         self._faulty = True
         self._healed_ms = 0
+        self._journal_back_ns = 0
 
     def judge(self) -> Outcome:
         """Run it; never raises."""
@@ -189,10 +190,13 @@ class Run:
     def _journal_away(self, for_ms: int) -> None:
         self.story.tell("journal", "journal.away", f"for={for_ms}ms")
         self.house.journal.available = False
+        self._journal_back_ns = max(self._journal_back_ns, self.world.now_ns + for_ms * MS)
         self.world.after(for_ms * MS, self._journal_back)
 
     def _journal_back(self) -> None:
-        self.house.journal.available = True
+        """One outage may have begun within another."""
+        if self.world.now_ns >= self._journal_back_ns:
+            self.house.journal.available = True
 
     # --- healing --------------------------------------------------------------------------------------------
 

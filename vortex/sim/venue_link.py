@@ -1,7 +1,8 @@
 """The way to the exchange and back: requests that are lost, late, refused or answered by silence, and the user stream.
 
 1. Every request gets exactly one outcome. What no answer says in time is unknown, whatever happened.
-2. The exchange refuses an order older than its window, by its own clock.
+2. The exchange refuses an order older than its window, by its own clock. One that is so old before it leaves is not
+   sent at all, as the real adapter has it: a process may have slept between decision and request.
 3. The user stream never reorders messages of one type; while it is broken they are lost, and its reader is told.
 """
 
@@ -118,11 +119,14 @@ class VenueLink:
         """Put one order on the wire."""
         spec = effect.spec
         name = spec.client_order_id
+        age_ms = self.venue_ms() - effect.stamp_ms
+        if age_ms > self.window_ms:
+            self._defer(name, f"stamp is {age_ms} ms old", reply)
+            return
         self.oracle.order_left(spec, process.epoch, late=late)
         if self._strikes("not_sent", self.swarm.not_sent_per_mille):
             self.oracle.order_never_left(name, process.epoch)
-            deferred = SendDeferred(client_order_id=name, retry_after_ms=100, reason="connection refused")
-            self.world.after(MS, lambda: reply(deferred))
+            self._defer(name, "connection refused", reply)
             return
         waiting = self._wait(reply, SendUnknown(client_order_id=name, reason="no answer"))
         if self._strikes("request_loss", self.swarm.request_loss_per_mille):
@@ -132,6 +136,11 @@ class VenueLink:
             lambda: self._order_arrives(effect, process.epoch, waiting),
             lost=lambda: self.oracle.order_lost(name, process.epoch),
         )
+
+    def _defer(self, name: str, reason: str, reply: Reply) -> None:
+        """It provably never left."""
+        deferred = SendDeferred(client_order_id=name, retry_after_ms=100, reason=reason)
+        self.world.after(MS, lambda: reply(deferred))
 
     def _order_arrives(self, effect: SendOrder, epoch: int, waiting: Waiting) -> None:
         spec, name = effect.spec, effect.spec.client_order_id

@@ -75,6 +75,10 @@ def _ignore(*_: object) -> None:
     return
 
 
+def _always() -> bool:
+    return True
+
+
 class RestClient:
     """Raises only VenueRejected, NotSent with RateLimited, OutcomeUnknown, and StaleData for market polls."""
 
@@ -88,8 +92,10 @@ class RestClient:
         on_limits: Callable[[UsedLimits], None] = _ignore,
         on_sample: Callable[[RestSample], None] = _ignore,
         on_written: Callable[[str, int], None] = _ignore,
+        may_repeat: Callable[[], bool] = _always,
     ) -> None:
-        """`on_written` hears an order's id and the monotonic ns of its request's last byte, once it is answered."""
+        """`on_written` hears an order's id and the monotonic ns of its request's last byte, once it is answered.
+        `may_repeat` is asked before a request goes out once more under a new timestamp."""
         self._hosts = {Host.TRADING: urls.rest, Host.MARKET: urls.market_rest, Host.SPOT: urls.spot_rest}
         self._clock = clock
         self._credentials = credentials
@@ -97,6 +103,7 @@ class RestClient:
         self._on_limits = on_limits
         self._on_sample = on_sample
         self._on_written = on_written
+        self._may_repeat = may_repeat
         self._timeout, self._order_timeout = (
             aiohttp.ClientTimeout(total=total_ms / 1_000, connect=self._settings.connect_timeout_ms / 1_000)
             for total_ms in (self._settings.timeout_ms, self._settings.order_timeout_ms)
@@ -172,6 +179,8 @@ class RestClient:
             if err.code not in CLOCK_CODES:
                 raise
             await self.sync_clock()
+            if not self._may_repeat():
+                raise
             body = await self.send(call, params)
         return _decode(body, decoder, call.path)
 
