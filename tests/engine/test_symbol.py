@@ -58,6 +58,21 @@ def test_a_price_gap_stops_entries_for_a_minute() -> None:
     assert len(entries(world)) == 1
 
 
+def test_a_denied_decision_is_recorded_as_refused() -> None:
+    """It opened nothing, and its number goes to the next one (S1-5, S2-6)."""
+    world = a_world()
+    world.permit.allows = False
+    world.want()
+    world.live(1_000)
+    asked, denied = world.decisions
+    assert (asked.trade_no, asked.refused) == (1, "")
+    assert denied.decision == asked.decision
+    assert (denied.trade_no, denied.refused) == (0, "VETO")
+    world.permit.allows = True
+    world.want()
+    assert (world.decisions[-1].trade_no, world.decisions[-1].refused) == (1, "")
+
+
 def test_a_denial_is_followed_by_a_pause() -> None:
     """No hammering on a shut door."""
     world = a_world()

@@ -244,3 +244,19 @@ async def test_decisions_come_back_as_they_were_made(dsn) -> None:
     assert await store.prune(2_000) == 1
     assert await store.recent() == made[:0:-1]
     await store.close()
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_denied_decision_has_no_trade(dsn, *, together: bool) -> None:
+    """Whether or not the denial comes in the batch of the decision; the number belongs to the next one."""
+    store = DecisionStore(dsn)
+    asked = DecisionMade(decision=decision(1_000), trade_no=7)
+    denied = DecisionMade(decision=asked.decision, refused="SLOTS_FULL")
+    opened = DecisionMade(decision=decision(2_000), trade_no=7)
+    other = DecisionMade(decision=decision(1_000, "ETHUSDT"), trade_no=7)
+    for batch in [[asked, other, denied, opened]] if together else [[asked, other], [denied, opened]]:
+        await store.append(batch)
+    assert await store.recent(symbol="BTCUSDT", trade_no=7) == [opened]
+    assert await store.recent(symbol="BTCUSDT") == [opened, denied]
+    assert await store.recent(symbol="ETHUSDT") == [other]
+    await store.close()

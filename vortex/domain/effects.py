@@ -152,7 +152,10 @@ class Answer(Message, frozen=True, kw_only=True):
 
 
 class DecisionMade(Message, frozen=True, kw_only=True):
-    """A decision to trade with all its inputs, for people (S1-5): the trade it became, or the code that refused it."""
+    """A decision to trade with all its inputs, for people (S1-5): the trade it became, or the code that refused it.
+
+    Said again with a code when the gate denies what was asked for; the later word on a decision counts.
+    """
 
     decision: Decision
     trade_no: int = 0

@@ -94,6 +94,7 @@ class SymbolEngine:
         self._gap_until_ns = 0
         self._px = 0.0
         self._last: Decision | None = None
+        self._made: DecisionMade | None = None
         self.refusals: Counter[str] = Counter()
 
     @property
@@ -206,6 +207,9 @@ class SymbolEngine:
         effects = self._keeper.handle(event)
         if self._keeper.state in OVER:
             self._keeper.drop()
+        made = self._made
+        if made is not None and made.trade_no == event.trade_no:  # it opened nothing: the number will be another's
+            effects = [*effects, DecisionMade(decision=made.decision, refused=event.code)]
         return effects
 
     def _closed(self, event: TradeClosed) -> list[Effect]:
@@ -282,8 +286,9 @@ class SymbolEngine:
             self._pause()
             return [DecisionMade(decision=decision, refused=plan.value)]
         self._keeper.open(plan)
+        self._made = DecisionMade(decision=decision, trade_no=plan.trade_no)
         # The order before its record: putting a message on the wire to the recorder costs 0.2 ms.
-        return [TellExecutor(command=EnterTrade(plan=plan)), DecisionMade(decision=decision, trade_no=plan.trade_no)]
+        return [TellExecutor(command=EnterTrade(plan=plan)), self._made]
 
     def _may_enter(self) -> bool:
         now = self._clock.mono()

@@ -8,13 +8,20 @@ from vortex.adapters.postgres.link import Link
 from vortex.domain.effects import DecisionMade
 
 _APPEND = """
+    WITH entries AS (
+        SELECT made, place, made->'decision' AS d FROM jsonb_array_elements($1) WITH ORDINALITY AS e (made, place)),
+    denied AS (
+        UPDATE decisions SET trade_no = NULL, refused = made->>'refused' FROM entries
+        WHERE made->>'refused' <> '' AND trade_no IS NOT NULL
+          AND symbol = d->>'symbol' AND ts = ms_to_time((d->>'ts_ms')::bigint)
+        RETURNING place)
     INSERT INTO decisions (
         ts, symbol, action, strategy, confidence, final_score, engines_agree, failed, reason, signals, trade_no,
         refused)
     SELECT ms_to_time((d->>'ts_ms')::bigint), d->>'symbol', d->>'action', d->>'strategy', (d->>'confidence')::float8,
            (d->>'final_score')::float8, (d->>'engines_agree')::integer, d->'failed', d->>'reason', d->'signals',
            NULLIF((made->>'trade_no')::bigint, 0), made->>'refused'
-    FROM jsonb_array_elements($1) WITH ORDINALITY AS entries (made, place), LATERAL (SELECT made->'decision') AS of (d)
+    FROM entries WHERE place NOT IN (SELECT place FROM denied)
     ORDER BY place
 """
 _RECENT = """
@@ -38,9 +45,10 @@ class DecisionStore:
         self._link = Link(dsn, "decisions")
 
     async def append(self, decisions: Sequence[DecisionMade]) -> None:
-        """Keep these, all or none."""
+        """Keep these, all or none. A refusal of a decision that is kept already takes its trade number away."""
         if decisions:
-            await self._link.value(_APPEND, msgspec.json.encode(decisions).decode())
+            last = {(made.decision.symbol, made.decision.ts_ms): made for made in decisions}
+            await self._link.value(_APPEND, msgspec.json.encode(list(last.values())).decode())
 
     async def recent(
         self, limit: int = 100, symbol: str | None = None, trade_no: int | None = None
