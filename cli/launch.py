@@ -14,7 +14,7 @@ from supervisors.config import TOP_VOLUME, RootConfig, with_slot
 from supervisors.head import HeadSettings
 from supervisors.launcher import LaunchPlan, Progress
 from supervisors.venue_service import VenueService
-from vortex import bootstrap, signals
+from vortex import bootstrap, signals, strategy
 from vortex.adapters.embedded.directories import prepare_home
 from vortex.adapters.embedded.external import postgres_service, redis_service
 from vortex.adapters.embedded.service import Service
@@ -31,10 +31,10 @@ EXECUTOR_SHARE = {"exchange": 0.01}
 def launch_plan(loaded: Loaded) -> LaunchPlan:
     """Everything `vortex start` needs; raises ConfigError for what can be seen to be wrong before anything runs."""
     settings, keys = loaded.settings, with_keys(loaded)
-    if settings.venue.kind == "paper":
-        raise ConfigError("venue paper is not built yet: it needs real market data; use sim, testnet or live")
-    check_exchange(settings, keys)
-    is_embedded = settings.venue.kind == "sim" and not settings.venue.rest_url
+    check_exchange(settings)
+    if lacks := missing_key(settings, keys):
+        raise ConfigError(lacks)
+    is_embedded = brings_exchange(settings)
     exchange = venue_arguments(settings) if is_embedded else []
     home = prepare_home(settings.home_path)
     services: list[Service] = [
@@ -90,7 +90,7 @@ def launch_plan(loaded: Loaded) -> LaunchPlan:
 
 def warm_kernels(progress: Progress) -> None:
     """Compile once, before several processes would each compile for themselves; they load from the cache."""
-    if any(Path(signals.__file__).parent.glob("__pycache__/*.nbi")):
+    if all(any(Path(*floor.__path__).glob("__pycache__/*.nbi")) for floor in (signals, strategy)):
         return
     progress("services", "compiling the signal kernels (first start only)")
     words = "from vortex.strategy import precompile; print(precompile())"
@@ -111,14 +111,26 @@ def head_settings(settings: Settings) -> HeadSettings:
     return replace(said, cpus=chosen.cpus) if chosen.cpus else said
 
 
-def check_exchange(settings: Settings, keys: Secrets) -> None:
-    """What can be seen to be wrong with the exchange's address and keys before anything runs."""
+def brings_exchange(settings: Settings) -> bool:
+    """Whether the launcher starts the simulated exchange itself."""
+    return settings.venue.kind == "sim" and not settings.venue.rest_url
+
+
+def check_exchange(settings: Settings) -> None:
+    """What can be seen to be wrong with the exchange's kind and address before anything runs."""
+    if settings.venue.kind == "paper":
+        raise ConfigError("venue paper is not built yet: it needs real market data; use sim, testnet or live")
     for name, url, scheme in (("rest_url", settings.venue.rest_url, "http"), ("ws_url", settings.venue.ws_url, "ws")):
         if url and not url.startswith((f"{scheme}://", f"{scheme}s://")):
             raise ConfigError(f"venue.{name} {url!r}: an address such as {scheme}://127.0.0.1:8700")
-    if keys.api_key is None or keys.api_secret is None:
-        missing = "VORTEX_VENUE__API_KEY" if keys.api_key is None else "VORTEX_VENUE__API_SECRET"
-        raise ConfigError(f"venue {settings.venue.kind} needs an API key: set {missing}")
+
+
+def missing_key(settings: Settings, keys: Secrets) -> str:
+    """What to set before the exchange lets us in; empty when both halves of the key are there."""
+    if keys.api_key is not None and keys.api_secret is not None:
+        return ""
+    missing = "VORTEX_VENUE__API_KEY" if keys.api_key is None else "VORTEX_VENUE__API_SECRET"
+    return f"venue {settings.venue.kind} needs an API key: set {missing}"
 
 
 def handed_down(keys: Secrets, started: Mapping[str, Service]) -> Secrets:

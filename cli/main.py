@@ -10,6 +10,7 @@ from cli.bench_engines import engines
 from cli.bench_latency import latency
 from cli.bench_replay import replay as bench_replay
 from cli.bench_venue import venue as bench_venue
+from cli.doctor import doctor
 from cli.kill import kill
 from cli.replay import replay
 from cli.sim import sim_command
@@ -45,6 +46,7 @@ app.command()(operate.reconcile)
 app.command()(kill)
 app.command()(operate.stop)
 app.command()(operate.resume)
+app.command()(doctor)
 app.command()(replay)
 app.command("sim")(sim_command)
 app.add_typer(venue.app, name="venue")

@@ -14,7 +14,7 @@ from cli.failures import REFUSED, explained, out, say
 from cli.options import Config, Home, Profile, load_settings
 from cli.reading import read_status
 from supervisors.daemonize import detach as run_detached
-from supervisors.launcher import Launcher, LaunchPlan
+from supervisors.launcher import Launcher, LaunchPlan, Progress
 from vortex.kernel.errors import NotRunning, Refused
 from vortex.settings import Loaded
 
@@ -64,7 +64,7 @@ def start(
 
     plan = launch_plan(loaded)
     if detach:
-        run_detached(lambda progress: Launcher(plan, progress).run(), plan.home / "log" / "launcher.log", show_step)
+        run_detached(lambda progress: launch(loaded, plan, progress), plan.home / "log" / "launcher.log", show_step)
         facts = f"VORTEX_HOME={plan.home}" if loaded.origins.get("home") else ""
         out.print(f"running; look with `{facts} vortex status`, stop with `{facts} vortex stop`".replace("` ", "`"))
         return
@@ -79,6 +79,15 @@ def confirm_live(loaded: Loaded, *, yes: bool) -> None:
         raise Refused("venue live trades with real money: confirm with --yes")
     if not typer.confirm("This trades with real money. Go on?"):
         raise typer.Exit(REFUSED)
+
+
+def launch(loaded: Loaded, plan: LaunchPlan, progress: Progress) -> int:
+    """The launcher's life; with real money only once the doctor has passed everything."""
+    if loaded.settings.venue.kind == "live":
+        from cli.doctor import require_health
+
+        require_health(loaded, progress)
+    return Launcher(plan, progress).run()
 
 
 def show_step(phase: str, text: str) -> None:
@@ -102,7 +111,7 @@ class Foreground:
         screen = threading.Thread(target=self._show, name="screen", daemon=True)
         screen.start()
         try:
-            return Launcher(self._plan, self._progress).run()
+            return launch(self._loaded, self._plan, self._progress)
         finally:
             self._over.set()
             self._ready.set()

@@ -194,20 +194,8 @@ class RayHead:
 
     def _first_port(self) -> int:
         """The start of our block of ports. One that the settings name is not looked for elsewhere when it is taken."""
-        wanted, dashboard = self._settings.port, self._settings.dashboard_port
-        if dashboard and not _is_free(dashboard):
-            raise ConfigError(f"ray.dashboard_port: port {dashboard} is in use; free it, or set 0 for any free one")
-        if not wanted:
-            return free_port_block(str(self._run_dir))
-        if wanted + PORT_BLOCK > PORT_END:
-            raise ConfigError(f"ray.port {wanted}: the {PORT_BLOCK} ports from there on must end below {PORT_END}")
-        taken = [port for port in range(wanted, wanted + PORT_BLOCK) if not _is_free(port)]
-        if taken:
-            raise ConfigError(
-                f"ray.port: port {taken[0]} is in use, and Ray needs the {PORT_BLOCK} from {wanted} on; "
-                "free it, or set 0 for any free ones"
-            )
-        return wanted
+        check_ports(self._settings)
+        return self._settings.port or free_port_block(str(self._run_dir))
 
     def _arguments(self, base: int) -> list[str]:
         settings = self._settings
@@ -296,6 +284,21 @@ def pinned_environment(base: Mapping[str, str]) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_task_events_report_interval_ms": "0",
     }
+
+
+def check_ports(settings: HeadSettings) -> None:
+    """Raise ConfigError when a port that the settings name is in use; 0 names none."""
+    wanted, dashboard = settings.port, settings.dashboard_port
+    if dashboard and not _is_free(dashboard):
+        raise ConfigError(f"ray.dashboard_port: port {dashboard} is in use; free it, or set 0 for any free one")
+    if wanted + PORT_BLOCK > PORT_END:
+        raise ConfigError(f"ray.port {wanted}: the {PORT_BLOCK} ports from there on must end below {PORT_END}")
+    taken = [port for port in range(wanted, wanted + PORT_BLOCK) if not _is_free(port)] if wanted else []
+    if taken:
+        raise ConfigError(
+            f"ray.port: port {taken[0]} is in use, and Ray needs the {PORT_BLOCK} from {wanted} on; "
+            "free it, or set 0 for any free ones"
+        )
 
 
 def free_port_block(name: str) -> int:

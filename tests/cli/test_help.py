@@ -37,7 +37,18 @@ def test_every_command_has_help_with_an_example(tmp_path: Path, name: tuple[str,
 
 def test_the_promised_commands_are_there() -> None:
     """Names are contracts."""
-    promised = {"start", "status", "reconcile", "kill", "stop", "resume", "sim", "venue serve", "bench recovery"}
+    promised = {
+        "start",
+        "status",
+        "reconcile",
+        "kill",
+        "stop",
+        "resume",
+        "doctor",
+        "sim",
+        "venue serve",
+        "bench recovery",
+    }
     promised |= {f"config {name}" for name in ("show", "check", "locate")}
     promised |= {f"db {name}" for name in ("upgrade", "downgrade", "backup", "restore")}
     assert {" ".join(name) for name in COMMANDS} >= promised

@@ -228,6 +228,11 @@ class KeyRights(msgspec.Struct, rename="camel", frozen=True):
     enable_withdrawals: bool = False
     ip_restrict: bool = False
     enable_reading: bool = False
+    enable_internal_transfer: bool = False
+    permits_universal_transfer: bool = False
+    enable_margin: bool = False
+    enable_spot_and_margin_trading: bool = False
+    enable_vanilla_options: bool = False
 
 
 class ListenKey(Wire):

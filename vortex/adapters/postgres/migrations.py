@@ -54,6 +54,11 @@ def head() -> str:
     return newest
 
 
+def knows(revision: str) -> bool:
+    """Whether a revision is one of ours; a newer program's is not."""
+    return any(script.revision == revision for script in ScriptDirectory(str(scripts())).walk_revisions())
+
+
 def drift(dsn: str) -> list[Any]:
     """What autogenerate would still change: empty when migrations and tables agree."""
     with _engine(dsn).connect() as connection:
