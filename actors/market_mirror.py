@@ -21,17 +21,14 @@ class MarketMirror:
 
     def take(self, message: MarketMessage) -> None:
         """Remember the newest of each kind."""
-        match message:
-            case Trade():
-                self._trades.append(message)
-            case Depth():
-                self._depth = message
-            case Candle() if message.symbol == self._symbol:
-                self._candles[message.interval.value, message.open_ms] = message
-            case OpenInterest():
-                self._interest = message
-            case _:
-                return
+        if isinstance(message, Trade):
+            self._trades.append(message)
+        elif isinstance(message, Depth):
+            self._depth = message
+        elif isinstance(message, Candle) and message.symbol == self._symbol:
+            self._candles[message.interval.value, message.open_ms] = message
+        elif isinstance(message, OpenInterest):
+            self._interest = message
 
     def flush(self, mirror: RedisMirror, view: dict[str, Any]) -> None:
         """Write what came since the last time."""

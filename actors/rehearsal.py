@@ -1,7 +1,7 @@
 """Walks the way of a market event now and then on a stage of its own, so that caches still know it when one comes.
 
 1. Nothing on this stage is shared with the market's: what is rehearsed is heard, counted and decided nowhere else.
-2. It halves what an event costs in a quiet market, for one or two percent of a core (docs/performance.md).
+2. It halves what an event costs in a quiet market, for three or four percent of a core (docs/performance.md).
 """
 
 import asyncio

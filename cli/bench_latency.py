@@ -27,7 +27,7 @@ def latency(
     seconds: Annotated[float, typer.Option(help="Measure for at most so long.", min=1.0)] = 60.0,
     orders: Annotated[int, typer.Option(help="End earlier after so many orders.", min=1)] = 1_000,
     speed: Annotated[float, typer.Option(help="Market time per real time; more makes a busier market.", min=0.1)] = 1.0,
-    rehearse_ms: Annotated[int, typer.Option(help="`market.rehearse_ms`; 0 rehearses nothing.", min=0)] = 5,
+    rehearse_ms: Annotated[int, typer.Option(help="`market.rehearse_ms`; 0 rehearses nothing.", min=0)] = 4,
     json: Json = False,
 ) -> None:
     """Time every stage between tick and order in a trading system (docs/performance.md).

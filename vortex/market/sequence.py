@@ -74,17 +74,20 @@ class SequenceWatch:
         """
         if message.ts_ms > self._believed_ms:
             self._believed_ms = now_ms() + self._ahead_max_ms
-        finding = AHEAD if message.ts_ms > self._believed_ms else self._by_id(message)
+        if message.ts_ms > self._believed_ms:
+            finding = AHEAD
+        elif isinstance(message, Trade):
+            finding = self._trade(message)
+        elif isinstance(message, Depth):
+            finding = self._depth(message)
+        else:
+            finding = self._other(message)
         if finding is not IN_ORDER:
             self.counts[(type(message).__name__, finding.verdict)] += 1
         return finding
 
-    def _by_id(self, message: MarketMessage) -> Finding:
+    def _other(self, message: MarketMessage) -> Finding:
         match message:
-            case Trade():
-                return self._trade(message)
-            case Depth():
-                return self._depth(message)
             case BestQuote():
                 if message.update_id <= self._last_quote_id:
                     return REPEATED

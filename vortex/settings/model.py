@@ -62,9 +62,9 @@ class MarketSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     Chosen at the start, and again at 00:00 UTC; it changes while the account is flat.
     """
-    rehearse_ms: NotNegative = 5
+    rehearse_ms: NotNegative = 4
     """Every so many ms the way of a market event is walked once on a stage of its own, so that caches still know it;
-    0: never. It halves what an event costs in a quiet market, for one or two percent of a core a symbol."""
+    0: never. It halves what an event costs in a quiet market, for three or four percent of a core a symbol."""
     feed: FeedSettings = FeedSettings()
     polls: PollSettings = PollSettings()
 

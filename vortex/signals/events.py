@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ _pack, _SIZE = _EVENT.pack_into, _EVENT.size
 _TRADE, _DEPTH, _QUOTE, _CLOCK = (int(kind) for kind in (Kind.TRADE, Kind.DEPTH, Kind.QUOTE, Kind.CLOCK))
 assert EVENT.itemsize == _SIZE, "EVENT has no padding"
 _BOOK_SIZE = LEVELS * 4 * 8
+_Rarer: TypeAlias = BestQuote | Candle | MarkPrice | Liquidation | OpenInterest | AccountRatio
 
 
 class EventRows:
@@ -41,16 +43,20 @@ class EventRows:
         self._event_bytes = self.events.view(np.uint8).data.cast("B")
         self._book_bytes = self.books.view(np.uint8).data.cast("B")
 
-    def put(self, at: int, message: MarketMessage) -> None:  # one arm per kind of message
+    def put(self, at: int, message: MarketMessage) -> None:
         """Write one message into row `at`, with its book or candle in the same row of the side table."""
+        if isinstance(message, Trade):
+            maker, px, qty = message.buyer_is_maker, message.px, message.qty
+            _pack(self._event_bytes, at * _SIZE, _TRADE, maker, 0, message.ts_ms, message.agg_id, 0, px, qty, 0.0, 0.0)
+        elif isinstance(message, Depth):
+            ts_ms, ident, before = message.ts_ms, message.final_update_id, message.prev_update_id
+            _pack(self._event_bytes, at * _SIZE, _DEPTH, 0, at, ts_ms, ident, before, 0.0, 0.0, 0.0, 0.0)
+            self._book_bytes[at * _BOOK_SIZE : (at + 1) * _BOOK_SIZE] = message.levels
+        else:
+            self._put_rarer(at, message)
+
+    def _put_rarer(self, at: int, message: _Rarer) -> None:
         match message:
-            case Trade():
-                maker, px, qty = message.buyer_is_maker, message.px, message.qty
-                _pack(
-                    self._event_bytes, at * _SIZE, _TRADE, maker, 0, message.ts_ms, message.agg_id, 0, px, qty, 0.0, 0.0
-                )
-            case Depth():
-                self._put_depth(at, message)
             case BestQuote():
                 _pack(
                     self._event_bytes,
@@ -93,23 +99,6 @@ class EventRows:
     def put_clock(self, at: int, now_ms: int) -> None:
         """Write the passing of time."""
         _pack(self._event_bytes, at * _SIZE, _CLOCK, 0, 0, now_ms, 0, 0, 0.0, 0.0, 0.0, 0.0)
-
-    def _put_depth(self, at: int, depth: Depth) -> None:
-        _pack(
-            self._event_bytes,
-            at * _SIZE,
-            _DEPTH,
-            0,
-            at,
-            depth.ts_ms,
-            depth.final_update_id,
-            depth.prev_update_id,
-            0.0,
-            0.0,
-            0.0,
-            0.0,
-        )
-        self._book_bytes[at * _BOOK_SIZE : (at + 1) * _BOOK_SIZE] = depth.levels
 
     def _put_candle(self, at: int, candle: Candle) -> None:
         self.events[at] = (Kind.CANDLE, 0, at, candle.ts_ms, 0, 0, 0.0, 0.0, 0.0, 0.0)
