@@ -212,6 +212,7 @@ def write_row(dsn: str) -> Row:
     with connected(dsn) as connection:
         connection.execute("CREATE TEMPORARY TABLE vortex_doctor (written bigint)")
         connection.execute("INSERT INTO vortex_doctor VALUES (1)")
+        connection.execute("DROP TABLE vortex_doctor")  # else it goes some time after this connection
         # A write-ahead record of no table: its commit is flushed like an order's, and nothing has to be removed.
         commit = "SELECT pg_logical_emit_message(true, 'vortex-doctor', 'x')"
         connection.execute(commit)
