@@ -17,6 +17,7 @@ from vortex.adapters.mirror import RedisMirror
 from vortex.adapters.postgres.audit_store import AuditEntry
 from vortex.domain.effects import Alert, Audit, DecisionMade
 from vortex.domain.envelope import Envelope
+from vortex.domain.signals import Action
 from vortex.kernel.clock import MS
 from vortex.kernel.errors import JournalUnavailable, Refused
 
@@ -85,12 +86,10 @@ class RecorderRole:
         if not isinstance(body, Audit | Alert | DecisionMade):
             self._counts["refused"] += 1
             return
-        fact = entry(body, envelope, self._now_ms())
-        if fact.kind in TOLD:
-            self._recent.append(told(fact))
-        self._keep(fact)
-        if isinstance(body, DecisionMade):
-            self._keep(body)
+        for fact in written(body, envelope, self._now_ms()):
+            if isinstance(fact, AuditEntry) and fact.kind in TOLD:
+                self._recent.append(told(fact))
+            self._keep(fact)
 
     async def ask(self, body: bytes) -> str:
         """Nothing to command here."""
@@ -152,6 +151,13 @@ class RecorderRole:
                 return
             self._counts["written"] += len(batch)
             self._ctx.slot.progressed(len(batch))
+
+
+def written(fact: Audit | Alert | DecisionMade, envelope: Envelope, now_ms: int) -> list[AuditEntry | DecisionMade]:
+    """What is kept of a fact. A decision is a row of its own; a no among them led to nothing that the log explains."""
+    if not isinstance(fact, DecisionMade):
+        return [entry(fact, envelope, now_ms)]
+    return [fact] if fact.decision.action is Action.NO_TRADE else [fact, entry(fact, envelope, now_ms)]
 
 
 def entry(fact: Audit | Alert | DecisionMade, envelope: Envelope, now_ms: int) -> AuditEntry:

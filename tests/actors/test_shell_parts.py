@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors.journal_writer import JournalWriter
 from actors.operator import Answers, decode_command, encode_command
-from actors.recorder import entry, reference, told
+from actors.recorder import entry, reference, told, written
 from actors.timers import Timers
 from vortex.bootstrap import ScaledClock
 from vortex.domain.commands import Reconcile
@@ -178,3 +179,6 @@ def test_a_decision_leaves_a_reference_in_the_log_and_no_second_copy_of_its_inpu
     assert {"symbol": "BTCUSDT", "decided_ms": 5_000, "trade_no": 9, "reason": "because"}.items() <= kept.detail.items()
     assert "signals" not in kept.detail
     assert "trade_no=9" in told(kept)
+    assert written(made, envelope, 6_000) == [made, kept]
+    refused = DecisionMade(decision=msgspec.structs.replace(decision, action=Action.NO_TRADE, failed=("A.confirm",)))
+    assert written(refused, envelope, 6_000) == [refused], "a no has its row, and nothing for the log to explain"

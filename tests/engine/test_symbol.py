@@ -58,6 +58,27 @@ def test_a_price_gap_stops_entries_for_a_minute() -> None:
     assert len(entries(world)) == 1
 
 
+def test_a_no_of_the_strategies_is_recorded_once_while_it_says_the_same() -> None:
+    """S1-5: what the checklist refuses is plain and leaves nothing; what only the strategies refuse is kept."""
+    world = a_world()
+    board = world.boards["BTCUSDT"]
+    for failed in [
+        ("score", "A.confirm"),
+        ("A.confirm",),
+        ("A.confirm",),
+        ("A.confirm", "A.trigger.spike"),
+        ("agreement",),
+        ("A.confirm",),
+        ("strategy",),
+    ]:
+        board.failed = failed
+        world.want()
+    assert entries(world) == []
+    said = [made.decision.failed for made in world.decisions]
+    assert said == [("A.confirm",), ("A.confirm", "A.trigger.spike"), ("A.confirm",), ("strategy",)]
+    assert all((made.trade_no, made.refused) == (0, "") for made in world.decisions)
+
+
 def test_a_denied_decision_is_recorded_as_refused() -> None:
     """It opened nothing, and its number goes to the next one (S1-5, S2-6)."""
     world = a_world()

@@ -417,6 +417,7 @@ class FlatBoard:
     last_px = 50_000.0
     previous_px = 50_000.0
     want = False
+    failed: tuple[str, ...] = ()
 
     def apply(self, message: Any) -> int:
         if isinstance(message, MarketTrade):
@@ -444,13 +445,13 @@ class Trader:
             return Decision(
                 symbol=symbol,
                 ts_ms=now_ms,
-                action=Action.LONG,
+                action=Action.NO_TRADE if board.failed else Action.LONG,
                 strategy=Strategy.MOMENTUM_RIDE,
                 confidence=80.0,
                 final_score=0.9,
                 engines_agree=4,
-                failed=(),
-                reason="scripted",
+                failed=board.failed,
+                reason=f"not because of {board.failed}" if board.failed else "scripted",
             )
 
         def planning(decision: Any, instrument: Any, account: Any, trade_no: int, now_ms: int) -> TradePlan:

@@ -12,7 +12,7 @@ from vortex.domain.signals import Action, Decision, Direction, Engine, Strategy
 from vortex.signals.board import SignalBoard
 from vortex.signals.regime import Phase, VolPhase
 from vortex.signals.sentiment import LONG_LIQ, REAL_BUYING, SHORT_COVER
-from vortex.strategy.decision import CONDITIONS, Decider, DecisionContext, confidence
+from vortex.strategy.decision import CONDITIONS, Decider, DecisionContext, confidence, is_plain
 from vortex.strategy.limits import LIMITS, limits_of
 from vortex.strategy.settings import DEFAULT_DECISION, DRILL_DECISION, DecisionSettings
 from vortex.strategy.verdict import CHECKLIST, best_of, sum_strategies
@@ -181,3 +181,18 @@ def test_engines_that_agree_are_those_of_the_scores_side(make) -> None:
     decision = decided(make.board(directions=(1, 1, 1, 1)))
     assert decision.engines_agree == 4
     assert decision.confidence == pytest.approx(77.0)
+
+
+@pytest.mark.parametrize(
+    ("board", "context", "plain"),
+    [
+        ({}, {}, False),
+        ({"velocity_ratio": 2.0}, {}, False),
+        ({"velocity_ratio": 1.0, "spike_ratio": 1.0, "phase": Phase.CHOPPY, "streak": 1}, {}, False),
+        ({"score": 0.5}, {}, True),
+        ({"velocity_ratio": 2.0}, {"feed_warm": False}, True),
+    ],
+)
+def test_a_plain_no_is_what_the_checklist_says(make, board: dict, context: dict, plain: bool) -> None:
+    """Trades, and what only the strategies refuse, are not (S1-5)."""
+    assert is_plain(decided(make.board(**board), **context)) is plain

@@ -152,7 +152,8 @@ class Answer(Message, frozen=True, kw_only=True):
 
 
 class DecisionMade(Message, frozen=True, kw_only=True):
-    """A decision to trade with all its inputs, for people (S1-5): the trade it became, or the code that refused it.
+    """A decision with all its inputs, for people (S1-5): the trade it became, the code that refused it, or neither
+    where the decision itself is a no.
 
     Said again with a code when the gate denies what was asked for; the later word on a decision counts.
     """

@@ -36,7 +36,7 @@ from vortex.kernel.clock import MS, Clock
 from vortex.risk.plan import plan_trade
 from vortex.risk.settings import RiskSettings
 from vortex.signals.board import GATE, SignalBoard
-from vortex.strategy.decision import Decider, DecisionContext
+from vortex.strategy.decision import Decider, DecisionContext, is_plain
 from vortex.strategy.settings import DecisionSettings
 
 FIRST_MESSAGE_FACTOR = 3
@@ -95,6 +95,7 @@ class SymbolEngine:
         self._px = 0.0
         self._last: Decision | None = None
         self._made: DecisionMade | None = None
+        self._said: str | None = None
         self.refusals: Counter[str] = Counter()
 
     @property
@@ -278,7 +279,7 @@ class SymbolEngine:
         decision = self._decide(context, now)
         self._last = decision
         if decision.action is Action.NO_TRADE:
-            return []
+            return self._nearly(decision)
         self._last = decision = self._explain(decision)
         plan = self._plan(decision, instrument, account, self._next_trade_no, now)
         if isinstance(plan, DenyCode):
@@ -289,6 +290,17 @@ class SymbolEngine:
         self._made = DecisionMade(decision=decision, trade_no=plan.trade_no)
         # The order before its record: putting a message on the wire to the recorder costs 0.2 ms.
         return [TellExecutor(command=EnterTrade(plan=plan)), self._made]
+
+    def _nearly(self, decision: Decision) -> list[Effect]:
+        """A no that the checklist did not say is recorded, once for as long as it says the same (S1-5)."""
+        before, self._said = self._said, None
+        if is_plain(decision):
+            return []
+        self._said = decision.reason
+        if self._said == before:
+            return []
+        self._last = decision = self._explain(decision)
+        return [DecisionMade(decision=decision)]
 
     def _may_enter(self) -> bool:
         now = self._clock.mono()

@@ -82,7 +82,7 @@ class CoinTrader:
             confidence=70.0,
             final_score=0.6,
             engines_agree=4,
-            failed=() if wants else ("coin",),
+            failed=() if wants else ("score",),
             reason="coin",
         )
 

@@ -28,6 +28,7 @@ WORDINGS = 4_096
 _ACTIONS = {1: Action.LONG, -1: Action.SHORT}
 _SIDES = {1: "LONG", -1: "SHORT"}
 _NO_TRADE = Action.NO_TRADE
+_PLAIN = frozenset(CHECKLIST)
 _UNPACK = struct.Struct("=d10q").unpack_from
 assert VERDICT.itemsize == struct.calcsize("=d10q"), "VERDICT has no padding"
 
@@ -112,6 +113,11 @@ class Decider:
         signals, regime = self._board.look(decision.ts_ms)
         reason = _reason(decision, signals, regime)
         return msgspec.structs.replace(decision, signals=signals, reason=reason)
+
+
+def is_plain(decision: Decision) -> bool:
+    """A no that the checklist says (S1-2). Other decisions are recorded: trades, and a no of the strategies (S1-5)."""
+    return not _PLAIN.isdisjoint(decision.failed)
 
 
 def confidence(score: float, agree: int, clarity: float) -> float:
