@@ -9,10 +9,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-import typer
 from rich.table import Table
 from rich.text import Text
 
@@ -20,7 +19,7 @@ from cli.doctor_rows import Report, Row, Verdict, fail, ok, skip
 from cli.failures import FAILED, explained, out, print_json
 from cli.keys import with_keys
 from cli.kill import leave
-from cli.options import Config, Home, Json, Profile, load_settings
+from cli.options import Config, Home, Json, Profile, Symbols, Venue, load_settings
 from cli.reading import running_settings
 from supervisors import cluster_file
 from supervisors.cluster_file import ClusterFile
@@ -42,12 +41,8 @@ Told = Callable[[str], None]
 @explained
 def doctor(
     *,
-    venue: Annotated[
-        str | None, typer.Option("--venue", help="sim, testnet or live (default: sim).", show_default=False)
-    ] = None,
-    symbols: Annotated[
-        str | None, typer.Option("--symbols", help="Comma-separated (default: BTCUSDT,ETHUSDT).", show_default=False)
-    ] = None,
+    venue: Venue = None,
+    symbols: Symbols = None,
     profile: Profile = None,
     config: Config = None,
     home: Home = None,

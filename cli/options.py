@@ -14,6 +14,12 @@ Home = Annotated[str | None, typer.Option("--home", help="State directory (defau
 Profile = Annotated[
     str | None, typer.Option("--profile", help="Named set of settings: see `vortex config show`.", show_default=False)
 ]
+Symbols = Annotated[
+    str | None, typer.Option("--symbols", help="Comma-separated (default: BTCUSDT,ETHUSDT).", show_default=False)
+]
+Venue = Annotated[
+    str | None, typer.Option("--venue", help="sim, paper, testnet or live (default: sim).", show_default=False)
+]
 
 
 def load_settings(

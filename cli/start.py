@@ -11,7 +11,7 @@ from rich.live import Live
 
 from cli import render
 from cli.failures import REFUSED, explained, out, say
-from cli.options import Config, Home, Profile, load_settings
+from cli.options import Config, Home, Profile, Symbols, Venue, load_settings
 from cli.reading import read_status
 from supervisors.daemonize import detach as run_detached
 from supervisors.launcher import Launcher, LaunchPlan, Progress
@@ -26,12 +26,8 @@ EVENTS_KEPT = 6
 @explained
 def start(
     *,
-    venue: Annotated[
-        str | None, typer.Option("--venue", help="sim, paper, testnet or live (default: sim).", show_default=False)
-    ] = None,
-    symbols: Annotated[
-        str | None, typer.Option("--symbols", help="Comma-separated (default: BTCUSDT,ETHUSDT).", show_default=False)
-    ] = None,
+    venue: Venue = None,
+    symbols: Symbols = None,
     profile: Profile = None,
     config: Config = None,
     home: Home = None,

@@ -1,33 +1,16 @@
 """Builders for decisions: a board whose engines have said what the test wants."""
 
-from decimal import Decimal
-
 import numpy as np
 import pytest
 
-from vortex.domain.instruments import Instrument
+from tests.signals.conftest import Build
 from vortex.signals.board import SignalBoard
 from vortex.signals.regime import PHASES, VOL_PHASES, Phase, VolPhase
-from vortex.signals.settings import SignalSettings
 from vortex.strategy.limits import limits_of
 from vortex.strategy.settings import DecisionSettings
 
 NOW_MS = 1_000
 ENGINES = ("flow", "tick", "technical", "sentiment")
-ONE = Decimal(1)
-INSTRUMENT = Instrument(
-    symbol="BTCUSDT",
-    base="BTC",
-    quote="USDT",
-    tick_size=ONE,
-    step_size=ONE,
-    min_price=ONE,
-    max_price=ONE,
-    min_lots=1,
-    max_lots=1,
-    market_max_lots=1,
-    min_notional=ONE,
-)
 SAID: dict[str, tuple[str, str, float]] = {
     "score": ("cycle", "score", 0.7),
     "jump": ("cycle", "jump", 0.1),
@@ -61,7 +44,7 @@ class Make:
 
     def board(self, **changes: object) -> SignalBoard:
         """A board on which everything is warm; `changes` by the names of SAID, `directions`, `phase` and `vol`."""
-        board = SignalBoard(SignalSettings(), INSTRUMENT)
+        board = Build().board()
         state = board.state[0]
         directions = changes.pop("directions", (1, 1, 1, 0))
         for engine, direction in zip(ENGINES, directions, strict=True):
