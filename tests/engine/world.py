@@ -415,13 +415,12 @@ class FlatBoard:
 
     score = 0.9
     last_px = 50_000.0
-    previous_px = 50_000.0
     want = False
     failed: tuple[str, ...] = ()
 
     def apply(self, message: Any) -> int:
         if isinstance(message, MarketTrade):
-            self.previous_px, self.last_px = self.last_px, message.px
+            self.last_px = message.px
         return 0
 
     def tick(self, now_ms: int) -> int:

@@ -86,7 +86,6 @@ TAPE = np.dtype(
         ("last_ms", "i8"),
         ("first_ms", "i8"),
         ("last_px", "f8"),
-        ("previous_px", "f8"),
         ("gaps", "i8"),  # missing aggregate ids
         ("tail", "i8", (9,)),  # first index inside each of WINDOWS_MS
         ("ts", "i8", (TAPE_SIZE,)),

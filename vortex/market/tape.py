@@ -23,11 +23,9 @@ def push_trade(tape: Rec, trade_id: int, ts_ms: int, px: float, qty: float, buye
         tape.first_ms = ts_ms
         tape.volume[at] = qty
         tape.delta[at] = side * qty
-        tape.previous_px = px
     else:
         tape.volume[at] = tape.volume[before] + qty
         tape.delta[at] = tape.delta[before] + side * qty
-        tape.previous_px = tape.last_px
         if trade_id > tape.last_id + 1:
             tape.gaps += trade_id - tape.last_id - 1
     add_to_cvd(tape, ts_ms, side * qty)

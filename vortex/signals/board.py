@@ -181,21 +181,6 @@ class SignalBoard:
         return self._floats[_SCORE]
 
     @property
-    def score_jump(self) -> float:
-        """Largest difference of scores within the last 500 ms (S1-2)."""
-        return self._floats[_JUMP]
-
-    @property
-    def score_settled(self) -> bool:
-        """Whether the last 500 ms are fully covered by cycles."""
-        return self._integers[_STABLE] != 0
-
-    @property
-    def near_gate(self) -> bool:
-        """Whether the last cycle's score is worth a decision in detail."""
-        return abs(self.score) >= self.settings.cycle.gate
-
-    @property
     def best_bid(self) -> float:
         """Freshest best bid of depth and bookTicker, 0 before the first."""
         return float(self._state[0]["book"]["best_bid"])
@@ -214,11 +199,6 @@ class SignalBoard:
     def book_version(self) -> tuple[int, int]:
         """Changes with every accepted snapshot of the book."""
         return self._integers[_BOOKS], self._integers[_BOOK_ID]
-
-    @property
-    def previous_px(self) -> float:
-        """The traded price before the last (EM-3)."""
-        return float(self._state[0]["tape"]["previous_px"])
 
     @property
     def last_agg_id(self) -> int:
@@ -307,13 +287,11 @@ class SignalBoard:
         self._integers[_QUIET_MS] = until_ms
 
 
-_SCORE_MS, _STABLE, _REASONS, _DUE_MS, _QUIET_MS = (
-    word_of("cycle", name) for name in ("score_ms", "stable", "reasons", "due_ms", "quiet_until_ms")
+_SCORE_MS, _REASONS, _DUE_MS, _QUIET_MS = (
+    word_of("cycle", name) for name in ("score_ms", "reasons", "due_ms", "quiet_until_ms")
 )
 _BOOKS, _BOOK_ID = word_of("book", "readings"), word_of("book", "update_id")
-_SCORE, _JUMP, _WATCH_LOW, _WATCH_HIGH = (
-    word_of("cycle", name) for name in ("score", "jump", "watch_low", "watch_high")
-)
+_SCORE, _WATCH_LOW, _WATCH_HIGH = (word_of("cycle", name) for name in ("score", "watch_low", "watch_high"))
 _WARM_1, _WARM_2, _WARM_3, _WARM_5 = (word_of(name, "warm") for name in ("flow", "tick", "technical", "regime"))
 _LAST_PX = word_of("tape", "last_px")
 

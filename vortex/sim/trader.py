@@ -30,13 +30,12 @@ class CoinBoard:
         self._rng = rng
         self.score = 0.0
         self.last_px = 0.0
-        self.previous_px = 0.0
         self.touch: tuple[float, float] | None = None
 
     def apply(self, message: MarketMessage) -> int:
         """Take one market event; the gate opens by chance when the book moves."""
         if isinstance(message, Trade):
-            self.previous_px, self.last_px = self.last_px, message.px
+            self.last_px = message.px
             return 0
         if isinstance(message, BestQuote):
             self.touch = (message.bid_px, message.ask_px)
