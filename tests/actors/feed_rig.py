@@ -3,24 +3,21 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from types import SimpleNamespace
 
 import msgspec
 
 from actors.feed import OVERHEAR_S, Feed
 from actors.times import MarketTimes
+from tests.signals.conftest import Build
 from vortex.adapters.binance.endpoints import Route
 from vortex.adapters.binance.inbox import Inbox
 from vortex.adapters.binance.streams import MarketListener
-from vortex.domain.instruments import Instrument
 from vortex.domain.market import AccountRatio, MarketMessage, MarkPrice, OpenInterest, Trade
 from vortex.kernel.clock import MS, ManualClock
 from vortex.kernel.rng import Rng
 from vortex.market.polls import PollBudget, PollSettings
 from vortex.settings import MarketSettings
-from vortex.signals.board import SignalBoard
-from vortex.signals.settings import SignalSettings
 
 SYMBOL = "BTCUSDT"
 START_MS = 1_700_000_000_000 - 1_700_000_000_000 % 14_400_000 + 3_600_000
@@ -30,23 +27,6 @@ QUIET = PollSettings(
 )
 """Polls that no test lives to see."""
 REPAIR_SLEEP_S = 31.0
-
-
-def instrument() -> Instrument:
-    """BTCUSDT."""
-    return Instrument(
-        symbol=SYMBOL,
-        base="BTC",
-        quote="USDT",
-        tick_size=Decimal("0.1"),
-        step_size=Decimal("0.001"),
-        min_price=Decimal("0.1"),
-        max_price=Decimal(10_000_000),
-        min_lots=1,
-        max_lots=10_000_000,
-        market_max_lots=10_000_000,
-        min_notional=Decimal(100),
-    )
 
 
 class Exchange:
@@ -173,7 +153,7 @@ class Rig:
         self.exchange = Exchange(trades)
         self.clock = ManualClock((START_MS + 1_000_000) * MS)
         self.budget = PollBudget(polls.weight_1m_max)
-        self.board = SignalBoard(SignalSettings(), instrument())
+        self.board = Build().board()
         self.trusted: list[bool] = []
         self.delivered: list[MarketMessage] = []
         self.slept: list[float] = []

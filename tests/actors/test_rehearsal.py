@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from actors.rehearsal import Rehearsal, book_frame, rehearse, trade_frame
-from tests.actors.feed_rig import START_MS, instrument
+from tests.actors.feed_rig import START_MS
+from tests.signals.conftest import Build
 from vortex.adapters.binance.decode import MarketDecoder
 from vortex.domain.market import LEVELS, Depth, Trade
 from vortex.kernel.clock import MS, ManualClock, SystemClock
@@ -15,7 +16,7 @@ from vortex.settings import MarketSettings, Settings
 def test_every_rehearsal_is_heard_and_judged() -> None:
     """A minute of them: each trade and book is accepted, cycles run, the engines of the tape and the book are warm."""
     clock = ManualClock(START_MS * MS)
-    stage = Rehearsal(instrument(), Settings(), clock)
+    stage = Rehearsal(Build().instrument(), Settings(), clock)
     before, cycle_ms = stage.board.counters()["events"], stage.board.cycle_ms
     for _ in range(12_000):
         clock.advance(5 * MS)
@@ -30,7 +31,7 @@ def test_every_rehearsal_is_heard_and_judged() -> None:
 def test_a_clock_that_jumps_breaks_no_rehearsal() -> None:
     """Backwards the stage refuses what it hears, as the market's side would, and goes on afterwards."""
     clock = ManualClock(START_MS * MS)
-    stage = Rehearsal(instrument(), Settings(), clock)
+    stage = Rehearsal(Build().instrument(), Settings(), clock)
     clock.advance(5 * MS)
     stage.once()
     clock._now_ns -= 3_600_000 * MS
@@ -64,7 +65,7 @@ def test_it_rehearses_until_it_is_told_to_stop(monkeypatch) -> None:
         rounds = iter(range(3))
         monkeypatch.setattr(Rehearsal, "once", lambda _: enough.set() if next(rounds, None) is None else None)
         settings = Settings(market=MarketSettings(rehearse_ms=1))
-        task = asyncio.create_task(rehearse(instrument(), settings, SystemClock()))
+        task = asyncio.create_task(rehearse(Build().instrument(), settings, SystemClock()))
         async with asyncio.timeout(30):
             await enough.wait()
         task.cancel()

@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.execution.builders import a_spec
 from vortex.domain.effects import SendOrder
-from vortex.domain.orders import Leg, OrderKind, OrderSpec, Side, TimeInForce
+from vortex.domain.orders import Leg, OrderKind, Side, TimeInForce
 from vortex.domain.outcomes import SendDeferred, VenueOutcome
 from vortex.kernel.clock import MS
 from vortex.sim.exchange import Exchange
@@ -17,16 +18,13 @@ from vortex.sim.world import World
 
 pytestmark = pytest.mark.sim
 
-CLOSE = OrderSpec(
+CLOSE = a_spec(
     client_order_id="v7-BTCUSDT-1-C0",
-    symbol="BTCUSDT",
-    trade_no=1,
     leg=Leg.CLOSE,
-    attempt=0,
     side=Side.SELL,
     kind=OrderKind.MARKET,
     time_in_force=TimeInForce.GTC,
-    qty_lots=10,
+    px_ticks=0,
     reduce_only=True,
 )
 
