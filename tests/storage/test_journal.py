@@ -1,6 +1,7 @@
 """The journal: all or nothing, fenced, repeatable, and complete for whoever comes next (S3-6, decision 5)."""
 
 import asyncio
+import itertools
 from decimal import Decimal
 
 import psycopg
@@ -34,11 +35,11 @@ TERMINATE_WAITING = """
 
 async def eventually(condition) -> None:
     """Give the other tasks turns until the condition holds."""
-    for _ in range(2_000):
-        if condition():
-            return
-        await asyncio.sleep(0.001)
-    pytest.fail("it did not come to that")
+    async with asyncio.timeout(30):
+        for _ in itertools.count():
+            if condition():
+                return
+            await asyncio.sleep(0.001)
 
 
 def rows(dsn: str, query: str) -> list[tuple]:
@@ -79,6 +80,14 @@ async def test_a_finished_trade_leaves_its_figures_and_its_leftover_orders(journ
     day = "SELECT trades, wins, losses, pnl_net, fee_total, maker_fills, hold_sec FROM daily_summary"
     assert rows(dsn, day) == [(1, 1, 0, Decimal("3.50"), Decimal("0.96"), 2, Decimal(60))]
     assert rows(dsn, "SELECT qty_lots, version FROM positions") == [(0, 2)]
+
+
+async def test_a_fill_learned_of_late_leaves_the_closed_trade_as_it_ended(journal, make) -> None:
+    """Its hold and its result were counted from the entry that its end recorded."""
+    await journal.commit(1, [make.opened(), make.intended(), make.fill(1), make.finished()])
+    closed = (await journal.load(["BTCUSDT"])).closed
+    await journal.commit(1, [make.fill(2)])
+    assert (await journal.load(["BTCUSDT"])).closed == closed
 
 
 async def test_applying_a_commit_again_changes_nothing(journal, dsn, make) -> None:
@@ -163,8 +172,8 @@ async def test_a_connection_lost_in_the_middle_is_unavailable_and_heals(journal,
 
 async def test_a_commit_that_hangs_is_given_up(journal, dsn, make, monkeypatch) -> None:
     """An order that waits longer than this is stale anyway."""
-    monkeypatch.setattr("vortex.adapters.postgres.link.STATEMENT_SECONDS_MAX", 0.1)
     await journal.commit(1, [make.opened(1)])
+    monkeypatch.setattr("vortex.adapters.postgres.link.STATEMENT_SECONDS_MAX", 0.1)
     with psycopg.connect(dsn) as blocker:
         blocker.execute("SELECT * FROM role_epochs FOR UPDATE")
         with pytest.raises(JournalUnavailable):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from vortex.adapters.postgres.journal import PostgresJournal
@@ -62,7 +62,11 @@ def comparable(snapshot: JournalSnapshot) -> JournalSnapshot:
     return msgspec.structs.replace(snapshot, trades=trades, leftover_orders=leftovers, recent_fill_ids=recent)
 
 
+LATE_FILL = [(what, 1, 1, OrderState.INTENDED) for what in ("open", "finish", "fill")]
+
+
 @given(story=st.lists(step, max_size=14))
+@example(story=LATE_FILL)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_both_journals_tell_the_same_story(dsn: str, make, story: Sequence[tuple]) -> None:
     """Same refusals, same snapshot, whatever was committed, repeated, or committed under an old epoch."""
