@@ -125,6 +125,15 @@ def test_a_deep_order_beyond_the_visible_book_queues_behind_the_first_sight_of_i
     assert mine.ahead == 70
 
 
+def test_an_order_at_a_level_that_left_sight_stands_behind_whom_an_earlier_one_stands_behind() -> None:
+    """The strangers that the first of ours saw there are still taken for standing before both."""
+    engine, first, second = engine_with(), order(1, BUY, MID - 5, 10), order(2, BUY, MID - 5, 10)
+    engine.rest(first)
+    engine.market_book(levels(MID + 6, -1, 1), levels(MID + 7, 1, 1), ignore)
+    engine.rest(second)
+    assert (first.ahead, second.ahead) == (100, 100)
+
+
 EVENTS = st.lists(
     st.one_of(
         st.tuples(st.just("rest"), st.sampled_from([BUY, SELL]), st.integers(1, 12), st.integers(1, 40)),

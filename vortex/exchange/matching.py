@@ -80,7 +80,8 @@ class Engine:
             order.level_seen = order.ahead = side.quantity_at(order.px)
         else:
             order.level_seen = -1
-            order.ahead = side.level(len(side) - 1)[1]
+            earlier = (each.ahead for each in self.resting[order.side] if each.px == order.px)
+            order.ahead = max(side.level(len(side) - 1)[1], *earlier, 0)
         insort(self.resting[order.side], order, key=_priority)
 
     def withdraw(self, order: Order) -> None:
