@@ -299,5 +299,5 @@ def _preload() -> None:
         except Exception as error:  # noqa: BLE001 - warming up is a favor, not a duty
             log.warning("preload.failed %s: %s", module, error)
     precompile = getattr(importlib.import_module("vortex.strategy"), "precompile", None)
-    if precompile is not None:
-        precompile()
+    if precompile is not None and (said := precompile()):
+        log.warning("preload.kernels %s", said)

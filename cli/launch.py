@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from supervisors.config import TOP_VOLUME, RootConfig, with_slot
 from supervisors.head import HeadSettings
 from supervisors.launcher import LaunchPlan, Progress
 from supervisors.venue_service import VenueService
-from vortex import bootstrap, signals, strategy
+from vortex import bootstrap, market, signals, strategy
 from vortex.adapters.embedded.directories import prepare_home
 from vortex.adapters.embedded.external import postgres_service, redis_service
 from vortex.adapters.embedded.service import Service
@@ -26,6 +27,8 @@ from vortex.kernel.errors import ConfigError, NotRunning
 from vortex.settings import Loaded, Secrets, Settings
 
 EXECUTOR_SHARE = {"exchange": 0.01}
+KERNELS = "__pycache__/*.nbi"
+"""Where compiled kernels are beside their sources."""
 
 
 def launch_plan(loaded: Loaded) -> LaunchPlan:
@@ -90,13 +93,24 @@ def launch_plan(loaded: Loaded) -> LaunchPlan:
 
 def warm_kernels(progress: Progress) -> None:
     """Compile once, before several processes would each compile for themselves; they load from the cache."""
-    if all(any(Path(*floor.__path__).glob("__pycache__/*.nbi")) for floor in (signals, strategy)):
+    floors = [Path(*floor.__path__) for floor in (market, signals, strategy)]
+    if all(kernels_are_cached(floor) for floor in floors):
         return
-    progress("services", "compiling the signal kernels (first start only)")
+    progress("services", "compiling the signal kernels (first start of a version only)")
     words = "from vortex.strategy import precompile; print(precompile())"
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=False)  # noqa: S603 - us
     if done.returncode or done.stdout.strip():
         progress("services", (done.stdout + done.stderr).strip().splitlines()[-1])
+    else:
+        for kernel in [path for floor in floors for path in sorted(floor.glob(KERNELS))[:1]]:
+            with suppress(OSError):  # another user's; what was loaded and not compiled is as fresh
+                kernel.touch()
+
+
+def kernels_are_cached(floor: Path) -> bool:
+    """Whether a folder has compiled kernels, and none of its sources is newer: an older version's are of no use."""
+    made = [path.stat().st_mtime_ns for path in floor.glob(KERNELS)]
+    return bool(made) and max(made) >= max(path.stat().st_mtime_ns for path in floor.glob("*.py"))
 
 
 def head_settings(settings: Settings) -> HeadSettings:

@@ -21,6 +21,7 @@ from vortex.exchange.instruments import DEFAULT_INSTRUMENTS
 from vortex.exchange.replay_records import ReplayRecord, TradeRecord
 from vortex.kernel.clock import SECOND, Clock
 from vortex.kernel.errors import ConfigError
+from vortex.market.jit import cache_message
 from vortex.settings import Settings
 from vortex.signals.generated import generate_history
 from vortex.sim.replay_desk import ReplayDesk, ReplaySettings, Watcher
@@ -102,7 +103,16 @@ class Run:
         self._derived: dict[str, list[str]] = {}
         self._unused: dict[str, list[str]] = {}
         self._rows_refused: dict[str, dict[str, int]] = {}
-        compile_all()
+        self._load_kernels()
+
+    def _load_kernels(self) -> None:
+        """Without a cache this takes a minute; better said before than after."""
+        known = cache_message()
+        if known:
+            self._tell(known)
+        found = compile_all()
+        if found != known:
+            self._tell(found)
 
     def recorded(self, paths: Sequence[Path], symbols: Sequence[str] | None, batch_events: int = BATCH_EVENTS) -> None:
         """Replay every symbol with trades in these files, in a stream. Raises ConfigError."""

@@ -1,9 +1,15 @@
 """Kernels compile, are cached where they can be, and their cache knows what it was made from."""
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from numba.core.runtime import _nrt_python, rtsys
 
 from tests.signals.conftest import Build
@@ -53,6 +59,88 @@ def test_without_a_place_for_a_cache_a_kernel_still_works(monkeypatch) -> None:
 
 def _twice(value: float) -> float:
     return 2.0 * value
+
+
+SOURCE = "def thrice(value):\n    return 3.0 * value\n"
+
+
+def thrice_of(folder: Path) -> Any:
+    """A kernel whose module and cache are in this folder, as a new process would have it."""
+    path = folder / "thrice.py"
+    if not path.exists():
+        path.write_text(SOURCE)
+    spec = spec_from_file_location("thrice", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return jit.compiled(module.thrice)
+
+
+def cached(folder: Path, ending: str) -> Path:
+    """The one file of the kernel's cache with this ending."""
+    (found,) = (folder / "__pycache__").glob(f"*.{ending}")
+    return found
+
+
+def _emptied_index(folder: Path) -> None:
+    cached(folder, "nbi").write_bytes(b"")
+
+
+def _cut_code(folder: Path) -> None:
+    code = cached(folder, "nbc")
+    code.write_bytes(code.read_bytes()[:1_000])
+
+
+def _hole_in_code(folder: Path) -> None:
+    code = cached(folder, "nbc")
+    body = bytearray(code.read_bytes())
+    middle = len(body) // 2
+    body[middle : middle + 256] = bytes(256)
+    code.write_bytes(body)
+
+
+@pytest.mark.parametrize("damage", [_emptied_index, _cut_code, _hole_in_code])
+def test_a_damaged_cache_is_compiled_anew_and_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
+) -> None:
+    """What a power failure leaves behind neither ends a process nor is run; the next one finds a good cache again."""
+    monkeypatch.setattr(jit, "_messages", [])
+    assert thrice_of(tmp_path)(2.0) == 6.0
+    assert jit.cache_message() == ""
+    damage(tmp_path)
+    again = thrice_of(tmp_path)
+    assert again(2.0) == 6.0
+    assert sum(again.stats.cache_hits.values()) == 0
+    assert "cache was damaged" in jit.cache_message()
+    healed = thrice_of(tmp_path)
+    assert healed(2.0) == 6.0
+    assert sum(healed.stats.cache_hits.values()) == 1
+
+
+def test_a_cache_that_can_no_longer_be_written_is_said_and_costs_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk or a folder that is gone shows only when the code is kept."""
+    monkeypatch.setattr(jit, "_messages", [])
+    kernel = thrice_of(tmp_path)
+    shutil.rmtree(tmp_path / "__pycache__")
+    (tmp_path / "__pycache__").write_text("in the way")
+    assert kernel(2.0) == 6.0
+    assert "no cache can be written" in jit.cache_message()
+
+
+def test_code_of_another_source_is_never_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is killed between the new index and the new code leaves the old code under another name."""
+    monkeypatch.setattr(jit, "_messages", [])
+    assert thrice_of(tmp_path)(2.0) == 6.0
+    old = cached(tmp_path, "nbc")
+    (tmp_path / "thrice.py").write_text(SOURCE.replace("3.0", "30.0"))
+    changed = thrice_of(tmp_path)
+    monkeypatch.setattr(changed._cache._cache_file, "_save_data", lambda *_: None)
+    assert changed(2.0) == 60.0
+    assert old.exists()
+    assert thrice_of(tmp_path)(2.0) == 60.0
 
 
 def test_events_and_cycles_allocate_nothing() -> None:
