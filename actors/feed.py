@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
+import msgspec
 import structlog
 
 from actors.times import MarketTimes
@@ -35,6 +36,14 @@ OVERHEAR_S = 0.25
 PollReader = Callable[[], Coroutine[Any, Any, Sequence[MarketMessage]]]
 
 
+class FeedListener(msgspec.Struct, frozen=True, kw_only=True):
+    """Who hears a symbol's market, whether it can be trusted, and that it has been lost for too long (E0-6)."""
+
+    on_message: Callable[[MarketMessage], None]
+    on_trusted: Callable[[bool], None]
+    on_lost: Callable[[], None]
+
+
 class Feed:
     """One symbol's market. While a repair runs, live messages wait; afterwards they are handed over in order.
 
@@ -48,8 +57,7 @@ class Feed:
         board: SignalBoard,
         clock: Clock,
         rng: Rng,
-        on_message: Callable[[MarketMessage], None],
-        on_trusted: Callable[[bool], None],
+        listener: FeedListener,
         times: MarketTimes,
     ) -> None:
         self._symbol = symbol
@@ -57,8 +65,7 @@ class Feed:
         self._board = board
         self._clock = clock
         self._rng = rng
-        self._deliver = on_message
-        self._on_trusted = on_trusted
+        self._deliver, self._on_trusted, self._on_lost = listener.on_message, listener.on_trusted, listener.on_lost
         self._times = times
         self._link = FeedLink(market.settings.feed, rng.fork("link"))
         self._polling = market.settings.polls
@@ -167,12 +174,19 @@ class Feed:
                 case events.Warm() | events.Cold():
                     self._on_trusted(isinstance(effect, events.Warm))
                 case events.HangUp():
-                    for route in sorted(self._up):
-                        self.streams.reconnect(route, "silent")
+                    self._hang_up()
                 case events.Silent(since_ms=since_ms):
                     log.warning("feed.silent", symbol=self._symbol, silent_ms=self._now_ms - since_ms)
+                    self._on_lost()
                 case events.Connect() | events.Ping():
                     pass  # a line connects for ever and pings by itself
+
+    def _hang_up(self) -> None:
+        """Begin anew with both connections. While one is down it comes back by its own back-off; to end the other then
+        would send that one into a back-off as well, and the two might not meet for many minutes."""
+        if len(self._up) == len(Route):
+            for route in sorted(self._up):
+                self.streams.reconnect(route, "silent")
 
     async def _repairs(self) -> None:
         failures = 0
@@ -215,8 +229,12 @@ class Feed:
         """What the engines need to be warm beside the tape: candles of all intervals, the slow readings."""
         found: list[MarketMessage] = []
         for read in self._questions():
-            found += await read
+            found += self._believed(await read)
         return found
+
+    def _believed(self, answers: Sequence[MarketMessage]) -> Iterator[MarketMessage]:
+        """What REST says is not taken from the future either: engines would wait for its time (E0-8)."""
+        return (each for each in answers if self._watch.check(each, self._exchange_ms).usable)
 
     def _questions(self) -> Iterator[Awaitable[Sequence[MarketMessage]]]:
         reader, symbol = self._reader, self._symbol
@@ -294,7 +312,7 @@ class Feed:
                 self.polls_skipped += 1
                 continue
             try:
-                for message in await read():
+                for message in self._believed(await read()):
                     self._deliver(message)
             except VortexError as err:
                 log.info("poll.failed", symbol=self._symbol, reason=str(err), at_ms=self._clock.unix() // MS)

@@ -4,13 +4,18 @@ from collections import deque
 from typing import Any
 
 from vortex.adapters.mirror import RedisMirror
-from vortex.domain.market import Candle, Depth, MarketMessage, OpenInterest, Trade
+from vortex.domain.market import Candle, Depth, Interval, MarketMessage, OpenInterest, Trade
+from vortex.signals.recent import RecentMarket
 
 TRADES_MAX = 2_000
 
 
 class MarketMirror:
-    """`take` keeps references only; `flush` writes what is new a few times a second."""
+    """`take` keeps references only; `flush` writes what is new a few times a second.
+
+    What happened before, a warm-up has told the board alone: after `refill`, and when Redis comes back perhaps empty,
+    the trades and candles that the board holds are written too, one key a flush, so that none takes long.
+    """
 
     def __init__(self, symbol: str) -> None:
         self._symbol = symbol
@@ -18,6 +23,12 @@ class MarketMirror:
         self._depth: Depth | None = None
         self._candles: dict[tuple[str, int], Candle] = {}
         self._interest: OpenInterest | None = None
+        self._stale: deque[Interval | None] = deque()
+        self._returns = 0
+
+    def refill(self) -> None:
+        """Write all that is known: None stands for the trades."""
+        self._stale = deque((None, *Interval))
 
     def take(self, message: MarketMessage) -> None:
         """Remember the newest of each kind."""
@@ -30,8 +41,13 @@ class MarketMirror:
         elif isinstance(message, OpenInterest):
             self._interest = message
 
-    def flush(self, mirror: RedisMirror, view: dict[str, Any]) -> None:
-        """Write what came since the last time."""
+    def flush(self, mirror: RedisMirror, view: dict[str, Any], recent: RecentMarket | None = None) -> None:
+        """Write what came since the last time, and a part of what came before when that is missing."""
+        if mirror.returns != self._returns:
+            self._returns = mirror.returns
+            self.refill()
+        if self._stale and recent is not None:
+            self._refill_one(mirror, recent, self._stale.popleft())
         if self._trades:
             mirror.put_ticks(self._symbol, tuple(self._trades))
             self._trades.clear()
@@ -47,6 +63,13 @@ class MarketMirror:
         self._flush_signals(mirror, view.get("signals", {}))
         position = view.get("position")
         mirror.put_position(self._symbol, flat(position) if position else None)
+
+    def _refill_one(self, mirror: RedisMirror, recent: RecentMarket, interval: Interval | None) -> None:
+        if interval is None:
+            mirror.replace_ticks(self._symbol, recent.trades(TRADES_MAX))
+            self._trades.clear()
+        else:
+            mirror.replace_candles(self._symbol, interval, recent.candles(interval))
 
     def _flush_signals(self, mirror: RedisMirror, signals: dict[str, Any]) -> None:
         if not signals:

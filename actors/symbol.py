@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from actors.feed import Feed
+from actors.feed import Feed, FeedListener
 from actors.market_mirror import MarketMirror
 from actors.publisher import Publisher
 from actors.rehearsal import rehearse
@@ -23,6 +23,7 @@ from vortex.domain.outcomes import TimerFired
 from vortex.engine.symbol import SymbolEngine, standard_symbol
 from vortex.kernel.clock import MS, Clock
 from vortex.kernel.errors import ConfigError, Fenced, LocalViolation, Refused
+from vortex.signals.recent import RecentMarket
 
 CYCLE_MS = 100
 """S1-1: a decision is considered ten times a second."""
@@ -46,8 +47,12 @@ class SymbolRole:
         self._timers = Timers(self._on_timer)
         self._market_mirror = MarketMirror(self._symbol)
         self._publisher = Publisher(
-            ctx, self._settings, self.view, lambda mirror: self._market_mirror.flush(mirror, self.view())
+            ctx,
+            self._settings,
+            self.view,
+            lambda mirror: self._market_mirror.flush(mirror, self.view(), self._recent),
         )
+        self._recent: RecentMarket | None = None
         self._early: list[Envelope] = []
         self._over: asyncio.Future[str] | None = None
         self._failure: Exception | None = None
@@ -71,6 +76,7 @@ class SymbolRole:
                 raise ConfigError(f"{self._symbol} is not traded on this exchange; take it out of `symbols`")
             self._grid = {"tick_size": str(instrument.tick_size), "step_size": str(instrument.step_size)}
             board = TimedBoard(self._settings.signals, instrument, self._times)
+            self._recent = board.recent()
             self._engine = standard_symbol(
                 symbol=self._symbol,
                 epoch=self._ctx.epoch,
@@ -87,8 +93,7 @@ class SymbolRole:
                 board,
                 market.clock,
                 self._ctx.rng,
-                self._on_message,
-                self._on_trusted,
+                FeedListener(on_message=self._on_message, on_trusted=self._on_trusted, on_lost=self._on_lost),
                 self._times,
             )
             async with asyncio.TaskGroup() as group:
@@ -170,7 +175,13 @@ class SymbolRole:
 
     def _on_trusted(self, trusted: bool) -> None:
         assert self._engine is not None
+        if trusted:  # a warm-up was before this
+            self._market_mirror.refill()
         self._safely(self._engine.on_feed(trusted))
+
+    def _on_lost(self) -> None:
+        assert self._engine is not None
+        self._safely(self._engine.on_feed_lost())
 
     def _on_timer(self, event: TimerFired) -> None:
         if self._engine is not None:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import msgspec
 
-from actors.feed import OVERHEAR_S, Feed
+from actors.feed import OVERHEAR_S, Feed, FeedListener
 from actors.times import MarketTimes
 from tests.signals.conftest import Build
 from vortex.adapters.binance.endpoints import Route
@@ -155,6 +155,7 @@ class Rig:
         self.budget = PollBudget(polls.weight_1m_max)
         self.board = Build().board()
         self.trusted: list[bool] = []
+        self.lost: list[int] = []
         self.delivered: list[MarketMessage] = []
         self.slept: list[float] = []
         parts = SimpleNamespace(
@@ -170,8 +171,11 @@ class Rig:
             self.board,
             self.clock,
             Rng(1),
-            self._take,
-            self._trust,
+            FeedListener(
+                on_message=self._take,
+                on_trusted=self._trust,
+                on_lost=lambda: self.lost.append(self.clock.mono() // MS),
+            ),
             times,  # type: ignore[arg-type]
         )
         self.feed.sleep = self.sleep

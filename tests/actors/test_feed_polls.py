@@ -199,7 +199,7 @@ def test_a_failure_that_is_a_bug_of_ours_is_not_swallowed() -> None:
         await desk.rig.settle()
         desk.failure = KeyError("ours")
         await desk.time.passes(20)
-        done, _ = await asyncio.wait({task}, timeout=5)
+        done, _ = await asyncio.wait({task}, timeout=30)
         assert done
         assert isinstance(task.exception(), ExceptionGroup)
 
@@ -246,3 +246,40 @@ def test_a_poll_leaves_exactly_when_the_newest_word_allows_it(words: list[int], 
         assert desk.rig.feed.polls_skipped == expected[False]
 
     desk.live(story)
+
+
+def test_a_reading_from_the_future_is_counted_and_not_taken() -> None:
+    """E0-8: a board that believed it would let no cycle pass until then."""
+
+    async def story(desk: Desk) -> None:
+        rig = desk.rig
+        ahead_ms = rig.clock.unix() // 10**6 + 3_600_000
+
+        async def ahead(symbol: str) -> OpenInterest:
+            return OpenInterest(symbol=symbol, ts_ms=ahead_ms, quantity=6.0)
+
+        rig.exchange.open_interest = ahead  # type: ignore[method-assign]
+        await desk.time.passes(16.6)
+        assert rig.delivered == []
+        assert rig.board.now_ms < ahead_ms
+        assert rig.feed.faults()["OpenInterest ahead of the clock"] == 1
+
+    Desk().live(story)
+
+
+def test_a_history_from_the_future_is_not_taken_either() -> None:
+    """E0-5, E0-8: at a start as much as later."""
+    rig = Rig()
+    ahead_ms = rig.clock.unix() // 10**6 + 3_600_000
+
+    async def history(symbol: str, limit: int) -> list[OpenInterest]:
+        return [OpenInterest(symbol=symbol, ts_ms=ahead_ms, quantity=6.0)]
+
+    rig.exchange.open_interest_history = history  # type: ignore[method-assign]
+
+    def told(rig: Rig) -> None:
+        assert rig.warm
+        assert rig.board.now_ms < ahead_ms
+        assert rig.feed.faults() == {"OpenInterest ahead of the clock": 1}
+
+    asyncio.run(lived(rig, told))

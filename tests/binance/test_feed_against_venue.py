@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from actors.feed import Feed
+from actors.feed import Feed, FeedListener
 from actors.times import MarketTimes, TimedBoard
 from tests.binance.conftest import served
 from vortex import bootstrap
@@ -33,7 +33,15 @@ class Watched:
         settings = load({}).settings
         self.board = TimedBoard(settings.signals, market.instruments[SYMBOL], times)
         self.trusted: list[bool] = []
-        self.feed = Feed(SYMBOL, market, self.board, market.clock, Rng(3), self.board.apply, self.trusted.append, times)
+        self.feed = Feed(
+            SYMBOL,
+            market,
+            self.board,
+            market.clock,
+            Rng(3),
+            FeedListener(on_message=self.board.apply, on_trusted=self.trusted.append, on_lost=lambda: None),
+            times,
+        )
 
     async def control(self, method: str, path: str, body: object = None) -> object:
         """Speak to the simulated exchange's own controls."""

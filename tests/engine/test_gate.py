@@ -15,7 +15,15 @@ from vortex.domain.orders import OrderState
 from vortex.domain.reasons import DenyCode
 from vortex.execution.settings import ExecutionSettings
 from vortex.execution.specs import close_spec, entry_spec
-from vortex.risk.gate import Approved, EntryFacts, Permission, approve_entry, approve_reduction, permits
+from vortex.risk.gate import (
+    Approved,
+    EntryFacts,
+    Permission,
+    approve_again,
+    approve_entry,
+    approve_reduction,
+    permits,
+)
 
 
 def a_permission(**changes: Any) -> Permission:
@@ -107,6 +115,21 @@ def test_a_lease_says_no_by_itself() -> None:
     no = Lease(epoch=2, allows=False, judged_through=5, expires_mono_ns=1_000)
     assert permits(a_permission(lease=no)) is DenyCode.VETO
     assert permits(a_permission()) is None
+
+
+def test_a_second_approval_asks_the_veto_again() -> None:
+    """An entry that has not left yet passes under an unexpired lease, and under no other (promise 6)."""
+    spec = entry_spec("v7", a_plan())
+    assert approve_again(spec, a_permission()).specs == (spec,)
+    for changed in ({"mono_ns": 1_000}, {"halted": True}, {"lease": None}):
+        with pytest.raises(AssertionError, match="not permitted"):
+            approve_again(spec, a_permission(**changed))
+
+
+def test_an_intent_of_just_the_oldest_age_still_passes() -> None:
+    """It is stale beyond that, not at it."""
+    plan = a_plan()
+    assert isinstance(approve_entry(plan, (entry_spec("v7", plan),), facts(age_ms=1_500)), Approved)
 
 
 def test_approval_cannot_be_forged() -> None:

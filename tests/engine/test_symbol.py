@@ -8,6 +8,8 @@ from vortex.domain.effects import Audit, TellExecutor
 from vortex.domain.events import Attached, EntryDenied, ExecutorUp, OrderAccepted
 from vortex.domain.outcomes import TimerFired
 
+E0 = "v7-BTCUSDT-1-E0"
+
 
 def a_world() -> World:
     world = World()
@@ -35,6 +37,34 @@ def test_it_does_not_enter_on_an_untrusted_feed() -> None:
     world.symbols["BTCUSDT"].on_feed(False)
     world.want()
     assert entries(world) == []
+
+
+def test_a_lost_feed_closes_the_position_whatever_else_is_heard() -> None:
+    """EM-1, E0-6: one of two connections is away; the other, and readings over REST, go on."""
+    world = a_world()
+    world.price(50_000.0)
+    world.want()
+    world.feed(*world.venue.fill(E0))
+    world.live(200)
+    assert world.venue.positions["BTCUSDT"] == 100
+    world.symbols["BTCUSDT"].on_feed_lost()
+    world.price(50_000.0)
+    world.live(200)
+    assert world.venue.positions["BTCUSDT"] == 0
+    assert any("feed lost" in alert.text for alert in world.alerts)
+
+
+def test_a_feed_that_is_trusted_again_is_not_lost() -> None:
+    """The loss was over before anything was at stake."""
+    world = a_world()
+    world.price(50_000.0)
+    world.symbols["BTCUSDT"].on_feed(False)
+    world.symbols["BTCUSDT"].on_feed_lost()
+    world.symbols["BTCUSDT"].on_feed(True)
+    world.want()
+    world.feed(*world.venue.fill(E0))
+    world.live(200)
+    assert world.venue.positions["BTCUSDT"] == 100
 
 
 def test_it_does_not_enter_twice() -> None:

@@ -2,12 +2,14 @@
 
 from decimal import Decimal
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 
 from vortex.domain.instruments import Instrument
 from vortex.domain.market import Candle, Interval, Trade
+from vortex.market.candles import trade_into_candles
 from vortex.signals.board import SignalBoard
 from vortex.signals.settings import SignalSettings
 
@@ -221,3 +223,87 @@ def test_candles_begun_in_the_middle_are_replaced_without_a_count() -> None:
         of.apply(candle_of(threes.loc[open_ms], open_ms, Interval.M3))
     assert of.counters()["candle_differences"] == 0
     pd.testing.assert_frame_equal(held(of, 1), threes.iloc[:3], check_names=False, check_index_type=False)
+
+
+def running(ts_ms: int, values: tuple[float, float, float, float], volume: float) -> Candle:
+    """The exchange's word on the minute that runs, said at a time."""
+    row = pd.Series({**dict(zip(("first", "max", "min", "last"), values, strict=True)), "volume": volume})
+    return msgspec.structs.replace(candle_of(row, START_MS, Interval.M1), ts_ms=ts_ms, closed=False)
+
+
+def print_of(agg_id: int, ts_ms: int, px: float, qty: float) -> Trade:
+    """A print."""
+    return Trade(symbol="BTCUSDT", ts_ms=ts_ms, agg_id=agg_id, px=px, qty=qty, buyer_is_maker=False)
+
+
+def forming_of(of: SignalBoard) -> tuple[float, ...]:
+    """The minute that forms."""
+    frame = of._state[0]["frames"][0]
+    return tuple(float(frame[f"now_{name}"]) for name in ("open", "high", "low", "close", "volume"))
+
+
+def test_a_repeated_or_late_running_candle_takes_nothing_back() -> None:
+    """E0-8: what traded since then stays, in whatever order the exchange's words arrive."""
+    of = board()
+    said = [running(START_MS + ms, (100.0, 101.0, 99.0, 100.0), ms / 1_000) for ms in (30_000, 29_000)]
+    of.apply(said[0])
+    of.apply(print_of(1, START_MS + 30_100, 103.0, 2.0))
+    before = forming_of(of)
+    assert before == (100.0, 103.0, 99.0, 103.0, 32.0)
+    for row in said:
+        of.apply(row)
+        assert forming_of(of) == before
+    of.apply(running(START_MS + 30_200, (100.0, 103.0, 99.0, 103.0), 32.5))
+    assert forming_of(of) == (100.0, 103.0, 99.0, 103.0, 32.5)
+
+
+def test_a_running_candle_of_an_earlier_minute_does_not_replace_a_later_one() -> None:
+    """Before the first candle is closed there is nothing else to tell them apart."""
+    of = board()
+    of.apply(print_of(1, START_MS + 60_500, 103.0, 2.0))
+    before = forming_of(of)
+    of.apply(running(START_MS + 59_900, (100.0, 101.0, 99.0, 100.0), 60.0))
+    assert forming_of(of) == before
+
+
+def test_trades_that_the_running_candle_has_are_not_counted_twice() -> None:
+    """E0-5: a warm-up brings the running minute and the trades of which it is made."""
+    of = board()
+    tape = [print_of(i + 1, START_MS + 100 * i, 100.0 + 0.01 * i, 1.0) for i in range(400)]
+    of.warm_up([running(START_MS + 30_000, (100.0, 103.0, 100.0, 103.0), 301.0)], tape)
+    assert forming_of(of) == (100.0, pytest.approx(103.99), 100.0, pytest.approx(103.99), 400.0)
+
+
+def test_a_minute_that_the_tape_joined_late_is_not_compared() -> None:
+    """E0-7: after a warm-up without trades ours lacks what was before the first one; that is no difference of feeds."""
+    for late_ms, counted in ((0, 1), (30_000, 0)):
+        of = board()
+        of.warm_up([candle_of(pd.Series(_FLAT), START_MS - 60_000, Interval.M1)])
+        of.apply(print_of(1, START_MS + late_ms, 100.0, 1.0))
+        of.apply(print_of(2, START_MS + 60_000, 100.0, 1.0))
+        of.apply(candle_of(pd.Series(_FLAT), START_MS, Interval.M1))
+        assert of.counters()["candle_differences"] == counted
+        assert held(of, 0)["volume"].iloc[-1] == _FLAT["volume"]
+
+
+_FLAT = {"first": 100.0, "max": 100.0, "min": 100.0, "last": 100.0, "volume": 7.0}
+
+
+@pytest.mark.parametrize(("share", "counted"), [(1e-6, 1), (1e-12, 0)])
+def test_a_millionth_is_a_difference_and_a_rounding_error_is_not(share: float, counted: int) -> None:
+    """E0-7: sums of quantities are not exact."""
+    of = board()
+    of.apply(print_of(1, START_MS, 100.0, 7.0))
+    of.apply(print_of(2, START_MS + 60_000, 100.0, 1.0))
+    of.apply(candle_of(pd.Series({**_FLAT, "volume": 7.0 * (1.0 + share)}), START_MS, Interval.M1))
+    assert of.counters()["candle_differences"] == counted
+
+
+@pytest.mark.parametrize(("minutes", "holes"), [(15, 0), (16, 4)])
+def test_fifteen_minutes_without_a_trade_are_flat_and_sixteen_are_a_hole(minutes: int, holes: int) -> None:
+    """E0-7: counted once for each of the four intervals."""
+    frames = board()._state[0]["frames"]
+    for number in (0, minutes):
+        trade_into_candles(frames, START_MS + number * 60_000, 100.0, 7.0, START_MS)
+    assert frames["holes"].sum() == holes
+    assert frames["n"][0] == (0 if holes else minutes)

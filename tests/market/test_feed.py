@@ -101,6 +101,24 @@ def test_a_message_ends_staleness_but_asks_for_a_backfill() -> None:
     assert feed.state is FeedState.WARMING
 
 
+def test_the_outage_before_does_not_make_a_new_connection_stale() -> None:
+    """Else its first history would be in vain. Silence still counts from the last message (law 2)."""
+    feed = live()
+    feed.handle(Lost(1_000, "reset"))
+    for event in (RetryDue(2_000), Opened(4_000), Acknowledged(4_000)):
+        feed.handle(event)
+    assert feed.handle(Ticked(4_100)) == []
+    assert feed.handle(Ticked(5_001)) == [Silent(0)]
+    assert feed.handle(Ticked(5_101)) == []
+    assert feed.handle(Backfilled(5_200)) == [Warm()]
+    assert feed.handle(Lost(5_300, "reset"))[0] == Cold()
+    for event in (RetryDue(6_000), Opened(7_000), Acknowledged(7_000)):
+        feed.handle(event)
+    assert feed.handle(Ticked(9_000)) == []
+    assert feed.handle(Ticked(9_001)) == [Ping()]
+    assert feed.state is FeedState.STALE
+
+
 def test_delays_double_to_thirty_seconds_and_begin_anew_after_success() -> None:
     """1, 2, 4, 8, 16, 30 s, less up to a fifth (E0-4)."""
     assert [plain_delay_ms(n) for n in range(8)] == [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vortex.domain.market import BestQuote, Depth, MarkPrice, Trade, packed_levels
+from vortex.domain.market import BestQuote, Candle, Depth, Interval, MarkPrice, Trade, packed_levels
 from vortex.market.sequence import SequenceWatch, Verdict
 
 NOW_MS = 1_700_000_000_000
@@ -116,3 +116,31 @@ def test_quotes_go_forward_and_prices_without_ids_pass() -> None:
         symbol="BTCUSDT", ts_ms=NOW_MS, mark_px=1.0, index_px=1.0, funding_rate=0.0, next_funding_ms=NOW_MS
     )
     assert [watch.check(m, now).usable for m in (quote, quote, mark, mark)] == [True, False, True, True]
+
+
+def test_a_candle_that_opens_after_it_was_told_is_ahead() -> None:
+    """Whatever the clock: a minute that has not begun has no prices."""
+    watch = SequenceWatch()
+    for open_ms, verdict in ((NOW_MS, Verdict.IN_ORDER), (NOW_MS + 1, Verdict.AHEAD)):
+        candle = Candle(
+            symbol="BTCUSDT",
+            ts_ms=NOW_MS,
+            interval=Interval.M1,
+            open_ms=open_ms,
+            open=1.0,
+            high=1.0,
+            low=1.0,
+            close=1.0,
+            volume=1.0,
+            quote_volume=1.0,
+            trades=1,
+            taker_buy_volume=0.0,
+            closed=False,
+        )
+        assert watch.check(candle, now).verdict is verdict
+
+
+@pytest.mark.parametrize(("ahead_ms", "verdict"), [(1_000, Verdict.IN_ORDER), (1_001, Verdict.AHEAD)])
+def test_a_second_ahead_of_the_clock_is_believed(ahead_ms: int, verdict: Verdict) -> None:
+    """E0-8: clocks differ, though not by more."""
+    assert SequenceWatch().check(trade(1, NOW_MS + ahead_ms), now).verdict is verdict

@@ -156,6 +156,45 @@ def test_rows_that_are_left_out_are_counted_and_change_nothing(tmp_path: Path) -
     assert "2 rows: trade told twice" in shown
 
 
+def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    """By itself and with its folder; without ids no print could be told from another of the same millisecond."""
+    table = rows(2_000)
+    for row in table:
+        row[3] = row[4] = -1
+    path = written(tmp_path, table)
+    once, twice = (
+        json.loads(said(tmp_path, "replay", *map(str, paths), "--profile", "drill", "--json").stdout)
+        for paths in ([path], [tmp_path, path])
+    )
+    assert twice["symbols"]["BTCUSDT"]["market_trades"] == 2_000
+    assert twice["rows_refused"] == {"BTCUSDT": {}}
+    assert once["hash"] == twice["hash"]
+
+
+@pytest.mark.parametrize(
+    ("known", "found", "expected"),
+    [
+        ("", "", ["compiling"]),
+        ("no cache", "no cache", ["no cache", "compiling"]),
+        ("", "damaged", ["compiling", "damaged"]),
+    ],
+)
+def test_kernels_without_a_cache_are_said_before_they_are_compiled(
+    monkeypatch: pytest.MonkeyPatch, known: str, found: str, expected: list[str]
+) -> None:
+    """A minute of silence would look like a fault; what only compiling finds out is said after it."""
+    told: list[str] = []
+
+    def compiling() -> str:
+        told.append("compiling")
+        return found
+
+    monkeypatch.setattr("cli.replay_run.cache_message", lambda: known)
+    monkeypatch.setattr("cli.replay_run.compile_all", compiling)
+    Run(replay_settings(load({}).settings, 0), SystemClock(), told.append)
+    assert told == expected
+
+
 @pytest.mark.parametrize("unit", [1_000, 1_000_000], ids=["microseconds", "nanoseconds"])
 def test_finer_stamps_are_the_same_milliseconds(tmp_path: Path, unit: int) -> None:
     """To the last digit, which a float of nanoseconds would not keep."""

@@ -1,6 +1,7 @@
 """From decision to plan: checks after fees, refusals by code, and what the plan carries (S2-4 … S2-6)."""
 
 from decimal import Decimal
+from fractions import Fraction
 
 import msgspec
 import pytest
@@ -140,26 +141,61 @@ def test_refusals_have_codes(risk_build) -> None:
 
 
 def test_the_round_trip_is_two_maker_fees_or_the_fallback(risk_build) -> None:
-    """P-5."""
-    assert round_trip(risk_build.account(maker_rate=Decimal("0.00018")), PLAIN) == pytest.approx(0.00036)
-    assert round_trip(risk_build.account(maker_rate=Decimal(-1)), PLAIN) == pytest.approx(0.0004)
+    """P-5; exactly two of them."""
+    assert round_trip(risk_build.account(maker_rate=Decimal("0.00018")), PLAIN) == Decimal("0.00036")
+    assert round_trip(risk_build.account(maker_rate=Decimal(0)), PLAIN) == 0
+    for rate in ("-1", "-0.00001", "0.01"):
+        assert round_trip(risk_build.account(maker_rate=Decimal(rate)), PLAIN) == Decimal("0.0004")
 
 
 def test_reward_to_risk_counts_the_fee_twice_against_us() -> None:
     """S2-5's formula."""
-    assert reward_risk(0.005, 0.002, 0.0004) == pytest.approx(0.0046 / 0.0024)
+    assert reward_risk(Decimal(50), Decimal(20), Decimal(4)) == Decimal(46) / Decimal(24)
+
+
+@pytest.mark.parametrize("sign", [1, -1], ids=["long", "short"])
+@pytest.mark.parametrize("rate", ["0.0002", "0.00018"], ids=["plain", "with BNB"])
+def test_what_equals_a_limit_passes_and_a_tick_less_does_not(risk_build, sign: int, rate: str) -> None:
+    """S2-4 and S2-5 are exact: of distances at which R:R is just 1.3, or the profit just the least, none is lost."""
+    fee = round_trip(risk_build.account(maker_rate=Decimal(rate)), PLAIN)
+    for entry in (50_000, 600_000, 1_000_000):
+        cost, seen = fee * entry, 0
+        least = cost + Decimal("0.0005") * entry
+        for stop in range(1, 400):
+            take = Decimal("1.3") * (stop + cost) + cost
+            if take != int(take) or take < least:
+                continue
+            seen += 1
+            for short, code in ((0, None), (1, DenyCode.REWARD_RISK)):
+                levels = Levels(entry=entry, stop=entry - sign * stop, take=entry + sign * (int(take) - short), trail=1)
+                if short and int(take) - short < least:
+                    code = DenyCode.MIN_TAKE_PROFIT
+                assert judge_levels(levels, fee, 0.0, PLAIN) is code, (entry, stop, short)
+        assert seen > 10
+        for spread_pct in (0.0, 0.002, 0.01):
+            take = least + Decimal(repr(spread_pct)) * entry / 100
+            for short, code in ((0, None), (1, DenyCode.MIN_TAKE_PROFIT)):
+                ahead = sign * (int(take) - short)
+                generous = msgspec.structs.replace(PLAIN, reward_risk_min=0.0)
+                levels = Levels(entry=entry, stop=entry - sign, take=entry + ahead, trail=1)
+                assert judge_levels(levels, fee, spread_pct, generous) is code, (entry, spread_pct, short)
 
 
 @pytest.mark.property
-@given(st.integers(1, 5_000), st.integers(1, 5_000), st.floats(0.0, 0.002), st.floats(0.0, 0.05))
-def test_no_level_passes_that_the_formulas_refuse(stop: int, take: int, fee: float, spread_pct: float) -> None:
+@given(
+    st.integers(1, 5_000),
+    st.integers(1, 5_000),
+    st.decimals(Decimal(0), Decimal("0.002"), places=6),
+    st.floats(0.0, 0.05),
+)
+def test_no_level_passes_that_the_formulas_refuse(stop: int, take: int, fee: Decimal, spread_pct: float) -> None:
     """S2-4 and S2-5 on any distances."""
     levels = Levels(entry=600_000, stop=600_000 - stop, take=600_000 + take, trail=1)
     verdict = judge_levels(levels, fee, spread_pct, PLAIN)
-    tp, sl = take / 600_000, stop / 600_000
-    if tp < fee + spread_pct / 100 + 0.0005:
+    tp, sl, paid = Fraction(take, 600_000), Fraction(stop, 600_000), Fraction(fee)
+    if tp < paid + (Fraction(repr(spread_pct)) + Fraction("0.05")) / 100:
         assert verdict is DenyCode.MIN_TAKE_PROFIT
-    elif (tp - fee) / (sl + fee) < 1.3:
+    elif (tp - paid) / (sl + paid) < Fraction("1.3"):
         assert verdict is DenyCode.REWARD_RISK
     else:
         assert verdict is None

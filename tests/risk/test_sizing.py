@@ -29,14 +29,20 @@ def test_losses_bad_days_and_regime_each_halve_it(risk_build) -> None:
     assert risk_pct(90, risk_build.account(**bad), 0.5, 100.0, PLAIN) == 1.5 / 8
 
 
+def test_without_a_day_there_is_no_bad_day(risk_build) -> None:
+    """Before the first balance of a day there is nothing to compare with."""
+    unknown = risk_build.account(day_open_equity=Decimal(0), pnl_today=Decimal(-500))
+    assert risk_pct(90, unknown, 1.0, 100.0, PLAIN) == 1.5
+
+
 def test_quarter_kelly_caps_once_there_are_fifty_trades(risk_build) -> None:
     """f = (p b - q)/b, a quarter of it; without an edge nothing is risked."""
-    edge = {"win_rate": 0.44, "payoff": 1.5}
+    edge = {"win_rate": 0.42, "payoff": 1.5}
     assert risk_pct(90, risk_build.account(closed_trades=49, **edge), 1.0, 100.0, PLAIN) == 1.5
-    expected = (0.44 * 1.5 - 0.56) / 1.5 * 0.25 * 100
-    assert risk_pct(90, risk_build.account(closed_trades=50, **edge), 1.0, 100.0, PLAIN) == pytest.approx(
-        min(1.5, expected)
-    )
+    expected = (0.42 * 1.5 - 0.58) / 1.5 * 0.25 * 100
+    assert 0.5 < expected < 1.0
+    assert risk_pct(90, risk_build.account(closed_trades=50, **edge), 1.0, 100.0, PLAIN) == pytest.approx(expected)
+    assert risk_pct(50, risk_build.account(closed_trades=50, **edge), 1.0, 100.0, PLAIN) == 0.5, "never up to it"
     none = {"win_rate": 0.3, "payoff": 1.0, "closed_trades": 50}
     assert risk_pct(90, risk_build.account(**none), 1.0, 100.0, PLAIN) == 0.0
 
@@ -66,6 +72,25 @@ def test_leverage_is_size_over_a_tenth_of_balance_between_its_limits(risk_build)
         size = size_trade(risk_build.instrument(), 500_000, 0.005, pct, cap, risk_build.account(), PLAIN)
         assert isinstance(size, Size)
         assert size.leverage == leverage
+
+
+def test_leverage_between_two_numbers_is_the_smaller(risk_build) -> None:
+    """8.5 tenths of the balance: less leverage is less risk."""
+    size = size_trade(risk_build.instrument(), 500_000, 0.005, 0.425, 12, risk_build.account(), PLAIN)
+    assert isinstance(size, Size)
+    assert (size.notional, size.leverage) == (Decimal(8_500), 8)
+
+
+def test_just_the_least_that_the_exchange_takes_is_taken(risk_build) -> None:
+    """S2-2 refuses below the minimum, not at it: 2 lots of 0.001 at 50 000 are worth 100."""
+    account = risk_build.account()
+    for least, lots, size_expected in ((100, 2, True), (100, 3, False), ("100.01", 2, False)):
+        instrument = risk_build.instrument(min_notional=Decimal(least), min_lots=lots)
+        size = size_trade(instrument, 500_000, 0.01, 0.01, 12, account, PLAIN)
+        if size_expected:
+            assert size == Size(lots=2, leverage=5, notional=Decimal(100))
+        else:
+            assert size is DenyCode.BELOW_MINIMUM
 
 
 def test_majors_may_carry_ten_times_equity_and_others_one_and_a_half(risk_build) -> None:

@@ -160,6 +160,61 @@ def test_a_threshold_below_the_kernels_gate_is_refused() -> None:
     assert load({"VORTEX_DECISION__SCORE_MIN": "0.7"}).settings.decision.score_min == 0.7
 
 
+@pytest.mark.parametrize(
+    ("period", "stable", "accepted"),
+    [
+        (100, 500, True),
+        (100, 1_500, True),
+        (100, 0, True),
+        (50, 500, True),
+        (250, 500, True),
+        (100, 450, False),
+        (200, 500, False),
+        (20, 500, False),
+        (10, 500, False),
+    ],
+)
+def test_a_score_that_could_never_be_stable_is_refused(period: int, stable: int, accepted: bool) -> None:
+    """S1-2 looks back a whole number of cycles, and no further than scores are kept; a drill does not look."""
+    said = {"VORTEX_SIGNALS__CYCLE__PERIOD_MS": str(period), "VORTEX_SIGNALS__CYCLE__STABLE_MS": str(stable)}
+    if accepted:
+        assert load(said).settings.signals.cycle.stable_ms == stable
+        return
+    with pytest.raises(ConfigError, match=rf"stable_ms \({stable}\) must be .* signals.cycle.period_ms \({period}\)"):
+        load(said)
+    assert load({**said, "VORTEX_DECISION__NEED_SETTLED": "false"})
+
+
+def test_a_least_leverage_above_the_largest_is_refused() -> None:
+    """It would silently win over every cap."""
+    with pytest.raises(ConfigError, match=r"leverage_min \(9\) is above risk.leverage_max \(8\)"):
+        load({"VORTEX_RISK__LEVERAGE_MIN": "9", "VORTEX_RISK__LEVERAGE_MAX": "8"})
+    with pytest.raises(ConfigError, match=r"risk.leverage_min"):
+        load({"VORTEX_RISK__LEVERAGE_MIN": "13", "VORTEX_RISK__LEVERAGE_MAX": "20"})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("decision.agree_min", "5"),
+        ("decision.score_min", "1.0"),
+        ("decision.positions_max", "0"),
+        ("decision.jump_max", "-0.1"),
+        ("decision.strategy_min", "1.1"),
+        ("decision.momentum.confirm_min", "5"),
+        ("decision.reversion.confirm_min", "4"),
+        ("decision.cascade.proximity", "1.0"),
+        ("risk.bad_day_pct", "1.5"),
+        ("risk.streak_losses", "0"),
+        ("risk.kelly_trades", "0"),
+    ],
+)
+def test_a_threshold_that_nothing_could_meet_is_refused(key: str, value: str) -> None:
+    """Else a slip of the pen would silently end all trading, or halve every trade."""
+    with pytest.raises(ConfigError, match=key):
+        load({f"VORTEX_{key.replace('.', '__').upper()}": value})
+
+
 def test_secrets_are_read_from_every_layer_and_shown_by_none(tmp_path) -> None:
     """Not in the settings, not in their JSON, not in the table, not in a repr, not in an error."""
     file = toml(tmp_path, f"[venue]\napi_secret = '{SECRET}'\n")

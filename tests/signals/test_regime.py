@@ -155,16 +155,54 @@ def test_two_markets_that_part_are_risk_off_until_they_meet_again(build) -> None
             px[symbol] *= math.exp(move)
             open_ms = build.start_ms + minute * 60_000
             watch.take(build.candle(open_ms, (px[symbol],) * 4, symbol=symbol))
-        said.append(watch.judge(build.start_ms + (minute + 1) * 60_000))
+        said.append(watch.risk_off)
     assert not any(said[:200])
     assert any(said[240:320])
     assert not said[-1]
 
 
+def parting_candles(build, minutes: int, parts_at: int) -> list:
+    """Minutes of two markets that move together until they part."""
+    rng = np.random.default_rng(2)
+    px = {"BTCUSDT": 100.0, "ETHUSDT": 10.0}
+    found = []
+    for minute in range(minutes):
+        common = rng.normal(0.0, 1e-3)
+        for symbol in px:
+            px[symbol] *= math.exp(rng.normal(0.0, 1e-3) if minute >= parts_at else common)
+            found.append(build.candle(build.start_ms + minute * 60_000, (px[symbol],) * 4, symbol=symbol))
+    return found
+
+
+@pytest.mark.parametrize("lead", [0, 5])
+def test_markets_that_part_are_noticed_whoever_asks(build, lead: int) -> None:
+    """E5-4 is judged every five minutes, not when somebody looks; one market may be told some minutes ahead."""
+    candles = parting_candles(build, 260, 150)
+    if lead:  # a symbol's own minutes come as they close, the other's are polled
+        keys = {id(c): c.open_ms + (lead * 60_000 - 30_000 if c.symbol == "ETHUSDT" else 0) for c in candles}
+        candles = sorted(candles, key=lambda c: keys[id(c)])
+    asked, alone = (build.board(symbol="SOLUSDT") for _ in range(2))
+    for candle in candles:
+        asked.refer(candle)
+        alone.refer(candle)
+        asked.regime(candle.ts_ms)
+    now_ms = candles[-1].ts_ms
+    assert asked.regime(now_ms).risk_off
+    assert alone.regime(now_ms).risk_off
+
+
+def test_a_restart_does_not_forget_that_markets_parted(build) -> None:
+    """The history tells the new process."""
+    board = build.board(symbol="SOLUSDT")
+    candles = parting_candles(build, 260, 150)
+    board.warm_up(candles)
+    assert board.regime(candles[-1].ts_ms).risk_off
+
+
 def test_without_references_it_is_never_risk_off(build) -> None:
     """A symbol may lack the other's candles."""
     watch = CorrelationWatch(CorrelationSettings())
-    assert not watch.judge(build.start_ms)
+    assert not watch.risk_off
     assert watch.value is None
 
 
@@ -280,12 +318,11 @@ def test_a_spread_is_the_askers_distance_over_the_bid(build, ask: float, fits: b
 
 
 def _watched(build, minutes):
-    """A watch that was told of these minutes (open, first, second) and asked in every slot."""
+    """A watch that was told of these minutes (open, first, second)."""
     watch = CorrelationWatch(CorrelationSettings())
     for at, first, second in minutes:
         for symbol, px in (("BTCUSDT", first), ("ETHUSDT", second)):
             watch.take(build.candle(at, (px,) * 4, symbol=symbol))
-        watch.judge(at + 60_000)
     return watch
 
 
@@ -300,21 +337,27 @@ def test_correlation_is_numpys_of_ten_minute_returns(build) -> None:
     assert watch.value == pytest.approx(np.corrcoef(one, other)[0, 1], abs=1e-9)
 
 
-def test_it_does_not_matter_when_within_five_minutes_it_is_asked(build) -> None:
-    """The minutes closed at the round five minutes are judged, whatever came since."""
+def test_it_does_not_matter_how_far_one_market_is_told_ahead(build) -> None:
+    """The minutes closed at the round five minutes are judged: as they close, or the other's five at a time."""
     rng = np.random.default_rng(6)
     px = np.exp(np.cumsum(rng.normal(0.0, 1e-3, (200, 2)), axis=0))
     begin = build.start_ms - build.start_ms % 300_000
-    minutes = [(begin + k * 60_000, *px[k]) for k in range(200)]
-    early, late = CorrelationWatch(CorrelationSettings()), CorrelationWatch(CorrelationSettings())
-    for at, first, second in minutes:
-        for watch in (early, late):
-            for symbol, value in (("BTCUSDT", first), ("ETHUSDT", second)):
-                watch.take(build.candle(at, (value,) * 4, symbol=symbol))
-        early.judge(at + 60_000)
-        if (at + 60_000) % 300_000 == 240_000:
-            late.judge(at + 60_000 + 59_000)
-            assert late.value == early.value
+    prompt, polled = CorrelationWatch(CorrelationSettings()), CorrelationWatch(CorrelationSettings())
+    values = []
+    for k in range(200):
+        pair = [
+            build.candle(begin + k * 60_000, (float(px[k, n]),) * 4, symbol=symbol)
+            for n, symbol in enumerate(("BTCUSDT", "ETHUSDT"))
+        ]
+        for candle in pair:
+            prompt.take(candle)
+        polled.take(pair[0])
+        values.append((pair[1], prompt.value))
+        if k % 5 == 3:
+            for candle, _ in values[-5:]:
+                polled.take(candle)
+            assert polled.value == prompt.value
+    assert len({value for _, value in values}) > 30
 
 
 def test_a_long_silence_forgets_the_risk(build) -> None:

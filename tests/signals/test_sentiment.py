@@ -135,3 +135,91 @@ def test_missing_polls_are_neutral_and_cold(build) -> None:
     board.refresh(build.start_ms + 2_000)
     said = board.signal(Engine.SENTIMENT, build.start_ms + 2_000)
     assert (said.direction, said.strength, said.warm) == (Direction.NEUTRAL, 0.0, False)
+
+
+def falling_history(build, *, oi_step: float):
+    """Minutes that fall by 0.1 each, the newest trades of a hundred seconds, and an hour of slow readings (E0-5)."""
+    start = build.start_ms
+    closes = [200.0 - 0.1 * i for i in range(300)]
+    minutes = [
+        build.candle(start - (300 - i) * 60_000, (c + 0.1, c + 0.15, c - 0.05, c), 1.0 + i % 7)
+        for i, c in enumerate(closes)
+    ]
+    trades = [build.trade(i + 1, start - 100_000 + 50 * i, closes[-1]) for i in range(2_000)]
+    polls = [
+        OpenInterest(symbol="BTCUSDT", ts_ms=start - 300_000 * k, quantity=1_000.0 - oi_step * k)
+        for k in range(12, -1, -1)
+    ]
+    polls += [AccountRatio(symbol="BTCUSDT", ts_ms=start, long_share=0.5, top_traders=False)]
+    polls += [
+        MarkPrice(
+            symbol="BTCUSDT",
+            ts_ms=start,
+            mark_px=closes[-1],
+            index_px=closes[-1],
+            funding_rate=0.0001,
+            next_funding_ms=start + 10_000_000,
+        )
+    ]
+    board = build.board()
+    board.warm_up(minutes, trades, polls)
+    board.tick(start + 2_100)
+    return board, minutes
+
+
+@pytest.mark.parametrize(("oi_step", "meaning", "direction"), [(5.0, "SHORTS_STACKING", -1), (-5.0, "LONG_LIQ", 0)])
+def test_readings_of_before_the_tape_have_the_price_of_their_time(build, oi_step, meaning, direction) -> None:
+    """E4-1 right after a start or a repair: the newest trades reach back two minutes, the readings an hour."""
+    board, _ = falling_history(build, oi_step=oi_step)
+    said = board.signal(Engine.SENTIMENT, board.cycle_ms)
+    assert said.warm
+    assert (said.fields["oi_interpretation"], said.direction) == (meaning, Direction(direction))
+
+
+def test_the_last_rise_before_the_tape_is_weighted_by_its_minutes(build) -> None:
+    """E4-4: open interest rose for an hour; the tape begins after the last reading but one."""
+    board, minutes = falling_history(build, oi_step=5.0)
+    hour = [c for c in minutes if build.start_ms - 3_600_000 <= c.open_ms < build.start_ms - 300_000]
+    value = sum((c.high + c.low + c.close) / 3 * c.volume for c in hour)
+    volume = sum(c.volume for c in hour)
+    tape = [minutes[-1].close] * 2_000  # of volume 1 each, up to the last reading
+    expected = (value + sum(tape)) / (volume + len(tape))
+    assert board._state[0]["sentiment"]["average_entry"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_ratio_lasts_until_the_next_one_is_published(build) -> None:
+    """E4-2: the exchange makes one every five minutes and stamps it with the end of its period."""
+    board, _ = falling_history(build, oi_step=5.0)
+    for ms, warm in ((420_000, True), (600_000, True), (601_000, False)):
+        board.apply(OpenInterest(symbol="BTCUSDT", ts_ms=build.start_ms + ms - 2_000, quantity=1_000.0))
+        board.tick(build.start_ms + ms + 1)
+        assert board.signal(Engine.SENTIMENT, board.cycle_ms).warm is warm, ms
+
+
+def test_a_settlement_two_hours_away_is_not_near(build) -> None:
+    """E4-3: less than two hours, and not one that has passed."""
+    near, far = polled(build, funding=0.0003 * 2, until_funding_ms=1), polled(build, funding=0.0006)
+    assert near.strength == far.strength, "the settlement was a second ago"
+    at_two_hours = polled(build, funding=0.0006, until_funding_ms=7_202_000)
+    just_within = polled(build, funding=0.0006, until_funding_ms=7_201_999)
+    assert at_two_hours.strength == far.strength
+    assert just_within.strength == pytest.approx(1.5 * far.strength)
+
+
+def test_a_repair_does_not_forget_the_readings_of_every_15_seconds(build) -> None:
+    """E4-1, E0-5: five minutes ago stay five minutes ago; a history alone would compare with up to ten."""
+    start, board = build.start_ms, build.board()
+    readings = [
+        OpenInterest(symbol="BTCUSDT", ts_ms=start + 15_000 * k, quantity=1_000.0 + (k * k) % 17) for k in range(33)
+    ]
+    tape = [build.trade(i + 1, start + 500 * i, 100.0 + 0.01 * (i % 40)) for i in range(960)]
+    for message in sorted([*readings, *tape], key=lambda each: each.ts_ms):
+        board.apply(message)
+    board.tick(start + 480_101)
+    before = board.signal(Engine.SENTIMENT, start + 480_100).fields
+    history = [OpenInterest(symbol="BTCUSDT", ts_ms=start + ms, quantity=1_000.0) for ms in (-300_000, 0, 300_000)]
+    board.warm_up(build.minutes(100, 1), tape[-200:], history)
+    board.tick(start + 481_001)
+    after = board.signal(Engine.SENTIMENT, start + 481_000).fields
+    assert after["oi_change_pct"] == pytest.approx(before["oi_change_pct"])
+    assert board.refusals() == {}

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vortex.domain.market import Interval
 from vortex.domain.signals import Direction, Engine
 from vortex.signals import technical as kernel
 
@@ -192,3 +193,31 @@ def test_distances_to_the_nearest_levels_are_percent_of_the_price(build) -> None
     far = warm_board(build, build.history(1_500, 4), px=1_000.0).signal(Engine.TECHNICAL, build.start_ms).fields
     assert (far["nearest_resistance"], far["resistance_distance_pct"]) == (0.0, 0.0)
     assert far["support_distance_pct"] > 80.0
+
+
+@pytest.mark.parametrize("interval", [Interval.M3, Interval.M5])
+def test_what_longer_candles_say_follows_the_exchanges_word_at_once(build, interval: Interval) -> None:
+    """E0-7: levels (E3-8) and volatility ranks (E5-1) are at once those of the right candle."""
+    candles = build.history(1_500, 4, sigma=1e-3)
+    longer = [c for c in candles if c.interval is interval]
+    right = longer[-3]
+    peak = max(c.high for c in longer[-200:]) * 1.05
+    wrong = build.candle(right.open_ms, (right.open, peak, right.low, right.close), right.volume, interval)
+    boards = []
+    for told in (wrong, right):
+        board = warm_board(build, [told if c is right else c for c in candles], px=100.0)
+        board.apply(right)
+        board.refresh(build.start_ms + 6_000)
+        boards.append(board)
+    mended, plain = (
+        (
+            board.signal(Engine.TECHNICAL, board.cycle_ms).fields,
+            board.regime(board.cycle_ms),
+            [float(board._state[0]["regime"][name]) for name in ("p_low", "p_high", "p_extreme", "adx")],
+        )
+        for board in boards
+    )
+    assert mended[2] == pytest.approx(plain[2], rel=1e-9)
+    assert mended[1].vol_phase is plain[1].vol_phase
+    levels = [f"{side}_{k}" for side in ("resistance", "support") for k in range(1, 6)]
+    assert [mended[0][name] for name in levels] == [plain[0][name] for name in levels]

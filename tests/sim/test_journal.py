@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from vortex.domain.orders import Leg, OrderState, Side, VenueFill
@@ -156,3 +157,16 @@ def test_epochs_only_grow() -> None:
     journal = SimJournal()
     assert [journal.take_epoch("executor") for _ in range(3)] == [1, 2, 3]
     assert journal.take_epoch("breaker") == 1
+
+
+def test_unfilled_entries_push_no_trade_out_of_the_past() -> None:
+    """Kelly counts trades that filled (S2-1): the last fifty of those come along, however old, and the last day."""
+    journal = SimJournal()
+    epoch = journal.take_epoch("executor")
+    for number in range(1, 121):
+        reason = "NO_FILL" if number % 2 else "SL"
+        end = msgspec.structs.replace(finished(number, number), exit_reason=reason, exit_ms=NOW + number)
+        journal.commit(epoch, [TradeOpened(plan=plan(number), ts_ms=NOW), end], 0)
+    later = NOW + 3 * 86_400_000
+    assert [trade.close_seq for trade in journal.snapshot(["BTCUSDT"], later).closed] == list(range(22, 121, 2))
+    assert len(journal.snapshot(["BTCUSDT"], NOW).closed) == 120

@@ -263,6 +263,20 @@ async def test_the_past_is_a_day_or_fifty_trades_whichever_is_more(dsn, make) ->
     await journal.close()
 
 
+async def test_unfilled_entries_push_no_trade_out_of_the_past(dsn, make) -> None:
+    """Kelly counts trades that filled (S2-1): a restart must not lift its cap because the last entries did not."""
+    journal = PostgresJournal(dsn, ManualClock(make.noon_ms * MS))
+    long_ago = make.noon_ms - 3 * 86_400_000
+    batch = []
+    for number in range(1, 121):
+        reason = "NO_FILL" if number % 2 else "SL"
+        batch += [make.opened(number), make.finished(number, reason=reason, exit_ms=long_ago + number)]
+    await journal.commit(1, batch)
+    past = (await journal.load(["BTCUSDT"])).closed
+    assert [trade.close_seq for trade in past] == list(range(22, 121, 2))
+    await journal.close()
+
+
 async def test_the_day_opens_with_its_first_sample(journal, make) -> None:
     """CB-1 measures against the first equity of the UTC day, whatever came before midnight."""
     for hours, equity in ((-13, 900), (-11, 1_000), (-1, 1_100)):

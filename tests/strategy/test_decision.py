@@ -95,6 +95,41 @@ def test_at_the_gate_is_not_above_it(make) -> None:
     assert decided(make.board(score=0.5501)).action is Action.LONG
 
 
+def test_a_jump_of_just_the_most_is_no_jump(make) -> None:
+    """S1-2: no jump > 0.3."""
+    assert decided(make.board(jump=0.3)).action is Action.LONG
+
+
+CALM = {"velocity_ratio": 1.0, "streak": 0, "spike_ratio": 1.0}
+REVERTING = CALM | {"rsi": 24.0, "bb_zone": -1, "cvd_divergence": 1, "phase": Phase.RANGING}
+FALLING = CALM | {
+    "score": -0.7,
+    "directions": (-1, -1, -1, 0),
+    "proximity": 0.8,
+    "liq_side": -1,
+    "interpretation": LONG_LIQ,
+    "oi_change_pct": -0.1,
+    "big_trade": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("board", "strategy", "lacking", "item"),
+    [
+        (REVERTING, Strategy.MEAN_REVERSION, {"cvd_divergence": 0}, "B.confirm"),
+        (FALLING, Strategy.LIQUIDATION_CASCADE, {"volume_spike": 0}, "C.trigger.spike"),
+    ],
+)
+def test_reversions_and_cascades_are_taken_and_named_too(
+    make, board: dict, strategy: Strategy, lacking: dict, item: str
+) -> None:
+    """S1-3: the best strategy's own conditions decide, whichever it is."""
+    taken = decided(make.board(**board))
+    assert (taken.strategy, taken.failed) == (strategy, ())
+    assert taken.action is (Action.SHORT if board is FALLING else Action.LONG)
+    assert decided(make.board(**(board | lacking))).failed == (item,)
+
+
 def test_a_position_of_the_same_direction_is_no_hedge(make) -> None:
     """Only the opposite one is forbidden."""
     assert decided(make.board(), position=Direction.LONG, open_positions=1).action is Action.LONG
@@ -124,6 +159,8 @@ def test_deciding_changes_nothing(make) -> None:
         ({"streak": -8, "phase": Phase.CHOPPY}, (9, 2, 3)),
         ({"rsi": 24.9, "bb_zone": -1, "imbalance": -0.41, "phase": Phase.RANGING}, (6, 4 + 3 + 2 + 1, 3)),
         ({"rsi": 75.1, "imbalance": 0.40, "spike_ratio": 2.0, "phase": Phase.CHOPPY}, (9, 4, 0)),
+        ({"rsi": 25.0, "phase": Phase.CHOPPY}, (9, 2, 3)),
+        ({"rsi": 75.0, "phase": Phase.CHOPPY}, (9, 2, 3)),
         ({"proximity": 0.71, "interpretation": LONG_LIQ}, (10, -1, 10)),
         ({"proximity": 0.70, "interpretation": SHORT_COVER, "spike_ratio": 1.0}, (10, -1, 2)),
         ({"proximity": 0.71, "interpretation": REAL_BUYING, "spike_ratio": 1.0}, (10, -1, 5)),
@@ -132,6 +169,12 @@ def test_deciding_changes_nothing(make) -> None:
 def test_strategy_sums_are_those_of_the_specification(make, changes: dict, expected: tuple[int, int, int]) -> None:
     """S1-3, in tenths."""
     assert make.sums(sum_strategies, **changes) == expected
+
+
+def test_a_flow_of_just_the_strength_adds_nothing(make) -> None:
+    """S1-3: E1 strength > 0.60."""
+    assert make.sums(sum_strategies, DecisionSettings(flow_strength=0.79))[0] == 10
+    assert make.sums(sum_strategies, DecisionSettings(flow_strength=0.8))[0] == 8
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,20 @@ def test_cascade_names_what_is_missing(make, name: str, changes: dict) -> None:
     assert cascade(make, **(C_SHORT | changes)) == (name,)
 
 
+def test_what_just_reaches_a_limit_counts_as_the_specification_says(make) -> None:
+    """Streak >= 8 is reached at 8; whatever is to be above a limit, or to fall, is not when it stands there."""
+    assert momentum(make, streak=8) == ()
+    trend_alone = {"trend": 1, "imbalance": 0.0, "cvd_slope": -0.1, "resistance": 100.04}
+    for at_limit in ({"imbalance": 0.25}, {"cvd_slope": 0.0}):
+        assert momentum(make, **(trend_alone | at_limit)) == ("A.confirm",)
+    assert momentum(make, **(trend_alone | {"resistance": 100.06})) == (), "the way is free"
+    sell = {"bb_zone": UPPER, "cvd_divergence": -1, "rsi_divergence": -1, "phase": Phase.RANGING}
+    assert reversion(make, SHORT, rsi=75.0, **sell) == ("B.trigger.rsi",)
+    assert reversion(make, **(B_LONG | {"imbalance": 0.40})) == ("B.confirm",)
+    assert cascade(make, **(C_SHORT | {"oi_change_pct": 0.0})) == ("C.confirm",)
+    assert cascade(make, **(C_SHORT | {"vol": VolPhase.HIGH})) == ()
+
+
 def test_an_eaten_wall_confirms_a_cascade(make) -> None:
     """Two of three."""
     assert cascade(make, **(C_SHORT | {"big_trade": 0, "breakout": 1})) == ()

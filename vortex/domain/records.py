@@ -121,8 +121,8 @@ class JournalOrder(Message, frozen=True, kw_only=True):
 class JournalSnapshot(Message, frozen=True, kw_only=True):
     """Everything a new executor loads: what is open, and the recent past that risk and breakers need.
 
-    `last_trade_no` per symbol; `closed` are the trades finished in the last 24 h plus the last 50, by `close_seq`;
-    `leftover_orders` holds non-terminal orders of finished trades (to be swept). `recent_fill_ids` are the
+    `last_trade_no` per symbol; `closed` are the trades finished in the last 24 h plus the last 50 that filled, by
+    `close_seq`; `leftover_orders` holds non-terminal orders of finished trades (to be swept). `recent_fill_ids` are the
     exchange's fill numbers per symbol of the last ten minutes before `last_fill_ms`; without them a successor
     reads fills only from after `last_fill_ms` on, so as not to count one twice.
     """

@@ -87,7 +87,7 @@ class SymbolEngine:
         self._account: AccountView | None = None
         self._next_trade_no = 0
         self._asked_ns = 0
-        self._trusted = False
+        self._trusted = self._lost = False
         self._seen_ns = clock.mono()
         self._seen_any = self._heard = False
         self._pause_until_ns = 0
@@ -140,8 +140,16 @@ class SymbolEngine:
     def on_feed(self, up: bool) -> list[Effect]:
         """The feed is trusted (connected, complete, warm) or is not."""
         self._trusted = up
-        if not up:
+        if up:
+            self._lost = False
+        else:
             self._px = 0.0
+        return []
+
+    def on_feed_lost(self) -> list[Effect]:
+        """A connection has been silent or away for too long (E0-6). Until the feed is trusted again neither the other
+        connection nor a reading over REST is a sign of its life; the next cycle acts on it (EM-1)."""
+        self._lost = True
         return []
 
     def on_timer(self, event: TimerFired) -> list[Effect]:
@@ -257,7 +265,7 @@ class SymbolEngine:
         if state is None or state is PositionState.CLOSING or state in OVER:
             return []
         limit = self._settings.feed_lost_ms * (1 if self._seen_any else FIRST_MESSAGE_FACTOR) * MS
-        if now_ns - self._seen_ns <= limit:
+        if now_ns - self._seen_ns <= limit and not (self._lost and self._seen_any):
             return []
         alert = Alert(level="critical", text=f"{self._symbol}: feed lost with a trade open, closing at market")
         return [alert, *self._keeper.handle(CloseRequested(ExitReason.EMERGENCY))]

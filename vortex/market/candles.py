@@ -1,7 +1,8 @@
 """Candles: built from ticks (tick, 1m, then 3m, 5m and 15m), compared with the exchange's, whose word wins (E0-7).
 
 1. Closed candles of a frame are contiguous; a hole empties the frame, to be filled by a warm-up.
-2. A candle that started in the middle is never compared; the exchange's running candle replaces it.
+2. A candle that started in the middle is never compared; the exchange's running candle replaces it, unless a newer
+   one has, and trades up to its time are in it already.
 3. A closed candle of the exchange replaces ours; a difference is counted once. A longer candle of ours that still
    lacks its last minute when the exchange closes it is replaced without a count.
 """
@@ -62,7 +63,7 @@ def trade_into_candles(frames: Rec, ts_ms: int, px: float, qty: float, tape_sinc
     close_minutes(frames, open_ms)
     if minute.forming == 0:
         _open_forming(minute, open_ms, px, 1 if tape_since_ms <= open_ms else 2)
-    if open_ms < minute.now_open_ms:
+    if open_ms < minute.now_open_ms or ts_ms <= minute.now_told_ms:
         return
     if minute.now_volume == 0.0:
         minute.now_open = px
@@ -94,8 +95,8 @@ def close_minutes(frames: Rec, until_ms: int) -> None:
 
 
 @compiled
-def exchange_candle(frames: Rec, row: Rec) -> None:
-    """Take the exchange's word for one candle, running or closed (laws 2 and 3).
+def exchange_candle(frames: Rec, row: Rec, ts_ms: int) -> None:
+    """Take the exchange's word for one candle, running or closed, said at a time (laws 2 and 3).
 
     Of the longer candles only closed ones are taken: while they form they are summed from minutes.
     """
@@ -108,7 +109,7 @@ def exchange_candle(frames: Rec, row: Rec) -> None:
     if row.closed != 0:
         _take_closed(frames, row, last_open)
     elif row.interval == 0 and row.open_ms > last_open and frame.forming != 1:
-        _adopt_running(frame, row)
+        _adopt_running(frame, row, ts_ms)
 
 
 @compiled
@@ -133,10 +134,17 @@ def _take_closed(frames: Rec, row: Rec, last_open: int) -> None:
 
 
 @compiled
-def _adopt_running(frame: Rec, row: Rec) -> None:
-    """Where our candle began in the middle, or there is none, the exchange's running one is the better start."""
+def _adopt_running(frame: Rec, row: Rec, ts_ms: int) -> None:
+    """Where our candle began in the middle, or there is none, the exchange's running one is the better start.
+
+    One that is not newer than what we have would take back what happened since (E0-8).
+    """
+    same = row.open_ms == frame.now_open_ms and ts_ms <= frame.now_told_ms
+    if frame.forming != 0 and (same or row.open_ms < frame.now_open_ms):
+        return
     frame.forming = 2
     frame.now_open_ms = row.open_ms
+    frame.now_told_ms = ts_ms
     frame.now_open = row.open
     frame.now_high = row.high
     frame.now_low = row.low
@@ -148,6 +156,7 @@ def _adopt_running(frame: Rec, row: Rec) -> None:
 def _open_forming(frame: Rec, open_ms: int, px: float, whole: int) -> None:
     frame.forming = whole
     frame.now_open_ms = open_ms
+    frame.now_told_ms = 0
     frame.now_open = px
     frame.now_high = px
     frame.now_low = px

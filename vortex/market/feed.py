@@ -214,11 +214,14 @@ def _silence(data: FeedData, now_ms: int) -> tuple[FeedData, list[FeedEffect]]:
 
 
 def _tick_live(state: FeedState) -> Step[FeedState, FeedData, FeedEffect]:
-    """Subscribed or warming: quiet for too long is stale."""
+    """Subscribed or warming: quiet for too long is stale. A feed that has just connected has time to say something:
+    what its history is asked for would be lost if the outage before counted."""
 
     def do(data: FeedData, event: Ticked) -> Result:
-        if event.now_ms - data.last_seen_ms <= data.settings.stale_ms:
-            return state, data, []
+        since_ms = max(data.last_seen_ms, data.entered_ms) if state is S.WARMING else data.last_seen_ms
+        if event.now_ms - since_ms <= data.settings.stale_ms:
+            data, silence = _silence(data, event.now_ms)
+            return state, data, silence
         calm: list[FeedEffect] = [Cold()] if state is S.SUBSCRIBED else []
         data, silence = _silence(data, event.now_ms)
         return S.STALE, _enter(data, event.now_ms), [*calm, Ping(), *silence]

@@ -142,6 +142,7 @@ FRAME = np.dtype(
         ("revised", "i8"),  # an old candle was replaced: derived values must be rebuilt
         ("forming", "i8"),  # 0 none, 1 whole, 2 started in the middle
         ("now_open_ms", "i8"),
+        ("now_told_ms", "i8"),  # of when the exchange's running candle is, 0 when it is all ours
         ("now_open", "f8"),
         ("now_high", "f8"),
         ("now_low", "f8"),

@@ -42,11 +42,6 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True):
         """Distance to the stop as a fraction of the entry price."""
         return abs(self.entry - self.stop) / self.entry
 
-    @property
-    def take_share(self) -> float:
-        """Distance to the take-profit as a fraction of the entry price."""
-        return abs(self.take - self.entry) / self.entry
-
 
 def level_settings(strategy: Strategy, settings: RiskSettings) -> LevelSettings:
     """The strategy's own distances and times."""

@@ -1,5 +1,7 @@
 """From a decision to a trade plan, or to the one code that says why not (S2)."""
 
+from decimal import Decimal
+
 import msgspec
 
 from vortex.domain.events import AccountView
@@ -9,6 +11,7 @@ from vortex.domain.plans import TradePlan
 from vortex.domain.reasons import DenyCode
 from vortex.domain.signals import Action, Decision, Engine
 from vortex.risk.fees import reward_risk, round_trip
+from vortex.risk.grid import exact
 from vortex.risk.levels import Levels, MarketView, level_settings, plan_levels
 from vortex.risk.settings import RiskSettings
 from vortex.risk.sizing import Size, risk_pct, size_trade
@@ -48,11 +51,13 @@ def plan_trade(
     return _compose(decision, side, levels, size, regime, settings, trade_no, now_ms)
 
 
-def judge_levels(levels: Levels, fee: float, spread_pct: float, settings: RiskSettings) -> DenyCode | None:
-    """MIN_TAKE_PROFIT (S2-4) or REWARD_RISK (S2-5), None when both hold; `fee` is a fraction."""
-    if levels.take_share < fee + (spread_pct + settings.profit_buffer_pct) / 100.0:
+def judge_levels(levels: Levels, fee: Decimal, spread_pct: float, settings: RiskSettings) -> DenyCode | None:
+    """MIN_TAKE_PROFIT (S2-4) or REWARD_RISK (S2-5), None when both hold; `fee` is a fraction. Counted in ticks."""
+    take, stop = Decimal(abs(levels.take - levels.entry)), Decimal(abs(levels.entry - levels.stop))
+    cost = fee * levels.entry
+    if take < cost + (exact(spread_pct) + exact(settings.profit_buffer_pct)) * levels.entry / 100:
         return DenyCode.MIN_TAKE_PROFIT
-    if reward_risk(levels.take_share, levels.stop_share, fee) < settings.reward_risk_min:
+    if reward_risk(take, stop, cost) < exact(settings.reward_risk_min):
         return DenyCode.REWARD_RISK
     return None
 

@@ -48,13 +48,13 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True):
     risk_low_pct: Percent = 0.5
     confidence_high: Percent = 80.0
     confidence_middle: Percent = 60.0
-    streak_losses: int = 3
+    streak_losses: Annotated[int, Meta(ge=1)] = 3
     streak_factor: Factor = 0.5
-    bad_day_pct: float = -1.5
+    bad_day_pct: Annotated[float, Meta(ge=-100.0, le=0.0)] = -1.5
     bad_day_factor: Factor = 0.5
-    kelly_trades: int = 50
+    kelly_trades: Annotated[int, Meta(ge=1)] = 50
     kelly_share: Factor = 0.25
-    leverage_min: Leverage = 5
+    leverage_min: Annotated[int, Meta(ge=1, le=12)] = 5
     leverage_max: Leverage = 12
     margin_per_trade: Multiple = 0.1
     margin_max: Factor = 0.9
@@ -64,7 +64,6 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True):
     profit_buffer_pct: float = 0.05
     reward_risk_min: float = 1.3
     fallback_maker_rate: Rate = 0.0002
-    fallback_taker_rate: Rate = 0.0005
     band_buffer_atr: Distance = 0.3
     momentum: LevelSettings = MOMENTUM_LEVELS
     reversion: LevelSettings = REVERSION_LEVELS

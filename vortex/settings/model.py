@@ -17,7 +17,7 @@ from vortex.market.feed import FeedSettings
 from vortex.market.polls import PollSettings
 from vortex.risk.breaker_settings import BreakerSettings
 from vortex.risk.settings import RiskSettings
-from vortex.signals.settings import SignalSettings
+from vortex.signals.settings import CYCLES_BACK, SignalSettings
 from vortex.strategy.settings import DecisionSettings
 
 VenueKind = Literal["sim", "paper", "testnet", "live"]
@@ -152,6 +152,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ConfigError(
                 f"decision.score_min ({self.decision.score_min:g}) is below signals.cycle.gate "
                 f"({self.signals.cycle.gate:g}): no score between them is ever looked at, so lower both"
+            )
+        if self.risk.leverage_min > self.risk.leverage_max:
+            raise ConfigError(
+                f"risk.leverage_min ({self.risk.leverage_min}) is above risk.leverage_max ({self.risk.leverage_max})"
+            )
+        cycle = self.signals.cycle
+        if self.decision.need_settled and (
+            cycle.stable_ms % cycle.period_ms or cycle.stable_ms > CYCLES_BACK * cycle.period_ms
+        ):
+            raise ConfigError(
+                f"signals.cycle.stable_ms ({cycle.stable_ms}) must be 0 to {CYCLES_BACK} whole periods of "
+                f"signals.cycle.period_ms ({cycle.period_ms}): else no score ever counts as stable"
             )
 
     @property

@@ -176,7 +176,7 @@ def take_event(state: Rec, params: Rec, event: Rec, books: Rec, candles: Rec) ->
     elif kind == Kind.QUOTE.value:
         take_best(state.book, event.ts_ms, event.id, event.px, event.px2)
     elif kind == Kind.CANDLE.value:
-        exchange_candle(state.frames, candles[event.ref])
+        exchange_candle(state.frames, candles[event.ref], event.ts_ms)
         take_candles(state, params)
     elif kind == Kind.LIQUIDATION.value:
         on_forced_order(state.sentiment, event.px, event.qty, event.flag, event.ts_ms)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vortex.domain.instruments import Instrument
-from vortex.domain.market import Candle, Interval, MarketMessage, Trade
+from vortex.domain.market import Candle, Interval, MarketMessage, OpenInterest, Trade
 from vortex.domain.signals import Engine, Signal
 from vortex.market.jit import entry_of
 from vortex.market.layout import CANDLES, INTERVALS_MS, Refusal
@@ -129,9 +129,19 @@ class SignalBoard:
         if own:
             history.events["ts_ms"] = own[-1].ts_ms  # one moment, so that no cycles run over the past
         self._feed(history)
-        moments: list[MarketMessage] = [*sorted(trades, key=lambda t: t.agg_id), *polls]
+        readings = self._with_known_interest(before, polls)
+        moments: list[MarketMessage] = [*sorted(trades, key=lambda t: t.agg_id), *readings]
         self._feed(rows_of(sorted(moments, key=lambda m: m.ts_ms)))
         self._carry_cvd(before, trades)
+
+    def _with_known_interest(self, before: NDArray[np.void], polls: Iterable[MarketMessage]) -> Iterable[MarketMessage]:
+        """A history has open interest of every five minutes only; what was read every 15 s is not forgotten (E4-1)."""
+        yield from (polls := list(polls))
+        told = {each.ts_ms for each in polls if isinstance(each, OpenInterest)}
+        said = before[0]["sentiment"]
+        for quantity, ts_ms in zip(said["oi"].tolist(), said["oi_ms"].tolist(), strict=True):
+            if ts_ms and ts_ms not in told:
+                yield OpenInterest(symbol=self.instrument.symbol, ts_ms=ts_ms, quantity=quantity)
 
     def _carry_cvd(self, before: NDArray[np.void], trades: Sequence[Trade]) -> None:
         """CVD goes on within its four hours: what it was, and the trades that were missed (E1-3)."""
@@ -229,7 +239,7 @@ class SignalBoard:
     def regime(self, now_ms: int) -> Regime:
         """What E5 says at an instant."""
         self.refresh(now_ms)
-        return self._reader.regime(now_ms, risk_off=self._watch.judge(now_ms))
+        return self._reader.regime(now_ms, risk_off=self._watch.risk_off)
 
     def is_warm(self, now_ms: int) -> bool:
         """Whether E1, E2, E3 and E5 have what they need; E4 may lack its polls and is then neutral."""
@@ -265,7 +275,10 @@ class SignalBoard:
     # Being told
 
     def learn(self, weights: Mapping[Engine, float], reliability: Mapping[Engine, float]) -> None:
-        """Take the learner's base weights and reliabilities in force from the next cycle on (S1-1, L-1)."""
+        """Take what was learned (S1-1, L-1).
+
+        Reliabilities count from the next cycle on, base weights from the next look at the regime, every 30 s.
+        """
         cycle = self._state[0]["cycle"]
         for at, engine in enumerate((Engine.ORDER_FLOW, Engine.TICK, Engine.TECHNICAL, Engine.SENTIMENT)):
             if engine in weights:

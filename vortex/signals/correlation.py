@@ -29,8 +29,8 @@ class CorrelationWatch:
 
     RISK_OFF begins when the correlation is below `broken` after having been above `healthy`, and ends when it is
     above `healthy` again. Without both references it never begins. What is judged are the minutes closed at the last
-    round five minutes, so that it does not matter when within them it is asked. A silence longer than everything that
-    is kept forgets what was before it.
+    round five minutes, once both have told them: whether and when anybody asks does not matter, and a history tells a
+    new process what its predecessor knew. A silence longer than everything that is kept forgets what was before it.
     """
 
     def __init__(self, settings: CorrelationSettings) -> None:
@@ -41,7 +41,7 @@ class CorrelationWatch:
             settings.second: deque(maxlen=kept),
         }
         self._was_healthy = False
-        self._judged_ms = -1
+        self._judged = -1
         self.value: float | None = None
         self.risk_off = False
 
@@ -59,14 +59,17 @@ class CorrelationWatch:
                 self._was_healthy = self.risk_off = False
             closes.clear()
         closes.append((candle.open_ms, candle.close))
+        self._judge_told()
 
-    def judge(self, now_ms: int) -> bool:
-        """RISK_OFF or not, judged anew every `every_ms`."""
-        slot = now_ms // self._settings.every_ms
-        if slot != self._judged_ms:
-            self._judged_ms = slot
+    def _judge_told(self) -> None:
+        """Judge anew every `every_ms`, up to where both have told their minutes."""
+        if not all(self._closes.values()):
+            return
+        told_ms = min(closes[-1][0] for closes in self._closes.values()) + _MINUTE_MS
+        slot = told_ms // self._settings.every_ms
+        if slot > self._judged:
+            self._judged = slot
             self._decide(self._correlation(slot * self._settings.every_ms - _MINUTE_MS))
-        return self.risk_off
 
     def _decide(self, value: float | None) -> None:
         self.value = value

@@ -7,6 +7,7 @@ import numpy as np
 
 from vortex.market.layout import BOOK, CANDLES, FRAME, TAPE, Refusal
 from vortex.signals.settings import (
+    CYCLES_BACK,
     CycleSettings,
     OrderFlowSettings,
     RegimeSettings,
@@ -22,7 +23,7 @@ POLLS = 64
 """Open-interest polls kept: more than five minutes at one every 15 s."""
 FORCED = 64
 """Forced orders kept to refine the liquidation map."""
-SCORES = 16
+SCORES = CYCLES_BACK + 1
 """Scores kept for the stability check: more than 500 ms of 100 ms cycles."""
 LEVELS_KEPT = 5
 """Resistances and supports reported (E3-8)."""

@@ -22,22 +22,15 @@ class RecentMarket:
         """The newest trades, oldest first. Ids are counted back from the newest, over gaps too."""
         tape = self._state["tape"]
         n, last_id = int(tape["n"]), int(tape["last_id"])
-        first = max(0, n - min(count, TAPE_SIZE - 1))
-        out = []
-        for i in range(first, n):
-            at = i & TAPE_MASK
-            before = float(tape["volume"][(i - 1) & TAPE_MASK]) if i else 0.0
-            out.append(
-                Trade(
-                    symbol=self._symbol,
-                    ts_ms=int(tape["ts"][at]),
-                    agg_id=last_id - (n - 1 - i),
-                    px=float(tape["px"][at]),
-                    qty=float(tape["volume"][at]) - before,
-                    buyer_is_maker=int(tape["side"][at]) < 0,
-                )
-            )
-        return out
+        at = np.arange(max(0, n - min(count, TAPE_SIZE - 1)), n)
+        before = np.where(at > 0, tape["volume"][(at - 1) & TAPE_MASK], 0.0)
+        ids = (last_id - (n - 1 - at)).tolist()
+        at &= TAPE_MASK
+        columns = (tape["ts"][at], tape["px"][at], tape["volume"][at] - before, tape["side"][at] < 0)
+        return [
+            Trade(symbol=self._symbol, ts_ms=ts_ms, agg_id=agg_id, px=px, qty=qty, buyer_is_maker=maker)
+            for agg_id, ts_ms, px, qty, maker in zip(ids, *(column.tolist() for column in columns), strict=True)
+        ]
 
     def book(self) -> Depth | None:
         """The newest accepted snapshot, None before the first."""
@@ -62,26 +55,23 @@ class RecentMarket:
         """The newest closed candles of an interval, oldest first, without holes."""
         frame = self._state["frames"][FRAME_OF[interval]]
         n = int(frame["n"])
-        out = []
-        for i in range(max(0, n - min(count, CANDLES)), n):
-            at = i % CANDLES
-            open_ms = int(frame["open_ms"][at])
-            volume, close = float(frame["volume"][at]), float(frame["close"][at])
-            out.append(
-                Candle(
-                    symbol=self._symbol,
-                    ts_ms=open_ms + interval.ms,
-                    interval=interval,
-                    open_ms=open_ms,
-                    open=float(frame["open"][at]),
-                    high=float(frame["high"][at]),
-                    low=float(frame["low"][at]),
-                    close=close,
-                    volume=volume,
-                    quote_volume=volume * close,
-                    trades=0,
-                    taker_buy_volume=0.0,
-                    closed=True,
-                )
+        at = np.arange(max(0, n - min(count, CANDLES)), n) % CANDLES
+        columns = (frame[name][at].tolist() for name in ("open_ms", "open", "high", "low", "close", "volume"))
+        return [
+            Candle(
+                symbol=self._symbol,
+                ts_ms=open_ms + interval.ms,
+                interval=interval,
+                open_ms=open_ms,
+                open=open_px,
+                high=high,
+                low=low,
+                close=close,
+                volume=volume,
+                quote_volume=volume * close,
+                trades=0,
+                taker_buy_volume=0.0,
+                closed=True,
             )
-        return out
+            for open_ms, open_px, high, low, close, volume in zip(*columns, strict=True)
+        ]

@@ -1,7 +1,7 @@
 """E4, sentiment: open interest, crowd ratios, funding and the liquidation map, on each poll (E4-1 … E4-7)."""
 
 from vortex.market.jit import Rec, compiled
-from vortex.market.layout import W30
+from vortex.market.layout import CANDLES, M1, W30
 from vortex.market.tape import px_before
 from vortex.signals.layout import FORCED, POLLS
 from vortex.signals.strength import crowd_vote, funding_vote, ramp, unit
@@ -17,10 +17,18 @@ OBSERVED_SHORT = 9
 
 @compiled
 def on_open_interest(state: Rec, quantity: float, ts_ms: int) -> None:
-    """Keep the reading; while it rises, gather the volume-weighted price at which positions were opened (E4-4)."""
+    """Keep the reading with its price; while it rises, gather the volume-weighted price at which positions were opened
+    (E4-1, E4-4).
+
+    Readings of before the tape, which a warm-up brings, have the price and the volume of the minutes before them.
+    """
     said = state.sentiment
     tape = state.tape
     px = tape.last_px if tape.n > 0 else said.mark_px
+    if tape.n == 0:
+        since_ms = said.oi_ms[(said.polls - 1) % POLLS] if said.polls > 0 else ts_ms
+        close, tape.interval_notional, tape.interval_volume = _minutes_between(state.frames[M1], since_ms, ts_ms)
+        px = close if close > 0.0 else px
     if said.polls > 0 and quantity > said.oi[(said.polls - 1) % POLLS]:
         if said.rising == 0:
             said.rise_notional = 0.0
@@ -41,6 +49,26 @@ def on_open_interest(state: Rec, quantity: float, ts_ms: int) -> None:
     said.oi_px[at] = px
     said.oi_ms[at] = ts_ms
     said.polls += 1
+
+
+@compiled
+def _minutes_between(frame: Rec, since_ms: int, until_ms: int) -> tuple[float, float, float]:
+    """The close of the last minute that ended by a time, 0 where none is held; typical price times volume, and volume,
+    of those that began since another."""
+    close = 0.0
+    notional = 0.0
+    volume = 0.0
+    for i in range(frame.n - 1, max(0, frame.n - CANDLES) - 1, -1):
+        at = i % CANDLES
+        if frame.open_ms[at] + frame.interval_ms > until_ms:
+            continue
+        if close == 0.0:
+            close = frame.close[at]
+        if frame.open_ms[at] < since_ms:
+            break
+        notional += (frame.high[at] + frame.low[at] + frame.close[at]) / 3.0 * frame.volume[at]
+        volume += frame.volume[at]
+    return close, notional, volume
 
 
 @compiled
@@ -65,7 +93,7 @@ def judge_sentiment(state: Rec, params: Rec, now_ms: int) -> None:
         if said.polls >= 2
         and now_ms - said.oi_ms[(said.polls - 1) % POLLS] <= p.poll_max_age_ms
         and said.ratio_ms > 0
-        and now_ms - said.ratio_ms <= p.poll_max_age_ms
+        and now_ms - said.ratio_ms <= p.ratio_max_age_ms
         and said.funding_ms > 0
         and px > 0.0
         else 0
@@ -98,7 +126,7 @@ def _read_open_interest(said: Rec, p: Rec, now_ms: int, px: float) -> None:
         if said.oi_ms[then] <= now_ms - p.oi_window_ms:
             break
     said.oi_change_pct = (said.oi[last] - said.oi[then]) / said.oi[then] * 100.0
-    up = px > said.oi_px[then]
+    up = px > said.oi_px[then] > 0.0
     down = px < said.oi_px[then]
     if said.oi_change_pct > p.oi_min_change_pct:
         said.interpretation = REAL_BUYING if up else (SHORTS_STACKING if down else NONE)
@@ -193,7 +221,7 @@ def _vote(said: Rec, p: Rec, now_ms: int) -> None:
         vote += 0.2
     elif said.interpretation == SHORTS_STACKING:
         vote -= 0.2
-    if said.top_ms > 0 and now_ms - said.top_ms <= p.poll_max_age_ms:
+    if said.top_ms > 0 and now_ms - said.top_ms <= p.ratio_max_age_ms:
         vote += top_vote(said.top, p.top_long_share, p.top_short_share)
     said.extreme = max(abs(crowd), abs(funding))
     if abs(vote) >= p.direction_floor:

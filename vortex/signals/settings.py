@@ -14,6 +14,8 @@ Percentile = Annotated[float, Meta(ge=0.0, le=100.0)]
 Leverage = Annotated[int, Meta(ge=1, le=125)]
 OfSymbol = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,20}=[0-9]*[1-9][0-9]*(\.[0-9]+)?$")]
 """A symbol and its number, above zero: SOLUSDT=20000."""
+CYCLES_BACK = 15
+"""How many cycles before the last one a score is remembered, for its stability (S1-2)."""
 
 
 class OrderFlowSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +85,11 @@ class TechnicalSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SentimentSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """E4. Shares and funding rates are fractions (0.0003 = 0.03 %)."""
+    """E4. Shares and funding rates are fractions (0.0003 = 0.03 %).
+
+    The exchange makes account ratios every five minutes, however often it is asked, and stamps them with the end of
+    their period: one is older than that when the next is published, and `ratio_max_age_ms` must be longer.
+    """
 
     oi_window_ms: Millis = 300_000
     oi_min_change_pct: float = 0.05
@@ -101,6 +107,7 @@ class SentimentSettings(msgspec.Struct, frozen=True, kw_only=True):
     forced_pull: Share = 0.5
     direction_floor: float = 0.15
     poll_max_age_ms: Millis = 300_000
+    ratio_max_age_ms: Millis = 600_000
 
 
 class RegimeSettings(msgspec.Struct, frozen=True, kw_only=True):

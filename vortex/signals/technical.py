@@ -23,8 +23,12 @@ from vortex.signals.strength import reversion_vote, trend_vote, unit
 
 @compiled
 def take_candles(state: Rec, params: Rec) -> None:
-    """Bring the indicators of all intervals up to their last closed candle."""
+    """Bring all indicators up to their last closed candle. What was derived from a revised one is old."""
     p = params.technical
+    if state.frames[M3].revised != 0:
+        state.regime.seen = -1
+    if state.frames[M5].revised != 0:
+        state.technical.swings_seen = -1
     minute = state.indicators[M1]
     anew = minute.bars == 0 or state.frames[M1].revised != 0
     for k in range(4):

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from vortex.domain.orders import OrderSpec, OrderState, VenueFill
 from vortex.domain.plans import TradePlan
+from vortex.domain.reasons import ExitReason
 from vortex.domain.records import (
     ClosedTrade,
     DifferenceFound,
@@ -31,6 +32,7 @@ from vortex.kernel.errors import Fenced, JournalUnavailable, LocalViolation
 
 DAY_MS = 86_400_000
 CLOSED_KEPT = 50
+NO_FILL = ExitReason.NO_FILL.value
 RECENT_FILLS_MS = 600_000
 
 
@@ -231,8 +233,8 @@ class SimJournal:
 
     def _recently_closed(self, now_ms: int) -> tuple[ClosedTrade, ...]:
         ordered = sorted(self.closed, key=lambda trade: trade.close_seq)
-        recent = [trade for trade in ordered if trade.exit_ms >= now_ms - DAY_MS]
-        chosen = recent if len(recent) >= CLOSED_KEPT else ordered[-CLOSED_KEPT:]
+        counted = {trade.close_seq for trade in [t for t in ordered if t.exit_reason != NO_FILL][-CLOSED_KEPT:]}
+        chosen = [trade for trade in ordered if trade.exit_ms >= now_ms - DAY_MS or trade.close_seq in counted]
         return tuple(
             ClosedTrade(
                 symbol=trade.symbol,

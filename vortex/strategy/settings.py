@@ -1,17 +1,32 @@
-"""Thresholds of the decision and of strategies A, B and C, with the specification's numbers (S1, section 6)."""
+"""Thresholds of the decision and of strategies A, B and C, with the specification's numbers (S1, section 6).
+
+What could never hold is refused; what always holds is not, because a drill asks for it.
+"""
+
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
+
+Part = Annotated[float, Meta(ge=0.0, lt=1.0)]
+Threshold = Annotated[float, Meta(ge=-1.0, lt=1.0)]
+"""Both are to be exceeded by what is at most 1."""
+Rsi = Annotated[float, Meta(ge=-1.0, le=101.0)]
+Distance = Annotated[float, Meta(ge=0.0)]
+Count = Annotated[int, Meta(ge=0)]
+OfThree = Annotated[int, Meta(ge=0, le=3)]
+OfFour = Annotated[int, Meta(ge=0, le=4)]
 
 
 class MomentumSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A: momentum ride."""
 
     velocity_ratio: float = 2.0
-    streak: int = 8
+    streak: Count = 8
     spike_ratio: float = 2.5
-    imbalance: float = 0.25
-    level_distance_pct: float = 0.05
-    confirm_min: int = 2
+    imbalance: Part = 0.25
+    level_distance_pct: Distance = 0.05
+    confirm_min: OfFour = 2
     allow_choppy: bool = False
     allow_extreme: bool = False
 
@@ -19,11 +34,11 @@ class MomentumSettings(msgspec.Struct, frozen=True, kw_only=True):
 class ReversionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """B: mean reversion."""
 
-    rsi_low: float = 25.0
-    rsi_high: float = 75.0
+    rsi_low: Rsi = 25.0
+    rsi_high: Rsi = 75.0
     need_band: bool = True
-    imbalance: float = 0.40
-    confirm_min: int = 2
+    imbalance: Part = 0.40
+    confirm_min: OfThree = 2
     need_ranging: bool = True
     allow_extreme: bool = False
 
@@ -31,30 +46,30 @@ class ReversionSettings(msgspec.Struct, frozen=True, kw_only=True):
 class CascadeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """C: liquidation cascade."""
 
-    proximity: float = 0.70
+    proximity: Threshold = 0.70
     need_spike: bool = True
     need_momentum: bool = True
-    confirm_min: int = 2
+    confirm_min: OfThree = 2
     need_normal_or_high: bool = True
 
 
 class DecisionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Checklist (S1-2) and strategy scores (S1-3)."""
 
-    score_min: float = 0.55
-    agree_min: int = 3
+    score_min: Part = 0.55
+    agree_min: OfFour = 3
     allow_opposite_flow: bool = False
-    positions_max: int = 2
-    jump_max: float = 0.3
+    positions_max: Annotated[int, Meta(ge=1)] = 2
+    jump_max: Distance = 0.3
     need_settled: bool = True
-    strategy_min: float = 0.4
+    strategy_min: Annotated[float, Meta(ge=-1.0, le=1.0)] = 0.4
     velocity_ratio: float = 2.0
-    streak: int = 8
-    flow_strength: float = 0.60
-    rsi_low: float = 25.0
-    rsi_high: float = 75.0
-    imbalance: float = 0.40
-    proximity: float = 0.70
+    streak: Count = 8
+    flow_strength: Threshold = 0.60
+    rsi_low: Rsi = 25.0
+    rsi_high: Rsi = 75.0
+    imbalance: Part = 0.40
+    proximity: Threshold = 0.70
     spike_ratio: float = 2.0
     momentum: MomentumSettings = MomentumSettings()
     reversion: ReversionSettings = ReversionSettings()

@@ -16,7 +16,7 @@ import redis.asyncio as redis
 from redis.exceptions import RedisError
 
 from vortex.adapters.mirror.keys import CANDLES_KEPT, OPEN_INTEREST_KEPT, TICKS_KEPT, Keys
-from vortex.domain.market import Candle, Depth, Trade
+from vortex.domain.market import Candle, Depth, Interval, Trade
 
 Plain = Mapping[str, str | int | float | bool | None]
 Write = Callable[[Any], None]
@@ -46,6 +46,9 @@ class RedisMirror:
         self._closing = False
         self.dropped = 0
         self.failures = 0
+        self.returns = 0
+        """How often a write was carried after one had failed: Redis is back, and perhaps empty."""
+        self._failing = False
 
     async def start(self) -> None:
         """Begin carrying writes. Redis need not be there yet."""
@@ -110,11 +113,34 @@ class RedisMirror:
         if not trades:
             return
         key = self._keys.ticks(symbol)
-        bodies = [_json([t.agg_id, t.ts_ms, t.px, t.qty, t.buyer_is_maker]) for t in trades[-TICKS_KEPT:]]
+        bodies = _ticks(trades)
 
         def write(pipe: Any) -> None:
             pipe.rpush(key, *bodies)
             pipe.ltrim(key, -TICKS_KEPT, -1)
+
+        self._put(object(), write)
+
+    def replace_ticks(self, symbol: str, trades: Sequence[Trade]) -> None:
+        """All that is known of the newest trades, in place of what is there."""
+        key, bodies = self._keys.ticks(symbol), _ticks(trades)
+
+        def write(pipe: Any) -> None:
+            pipe.delete(key)
+            if bodies:
+                pipe.rpush(key, *bodies)
+
+        self._put(object(), write)
+
+    def replace_candles(self, symbol: str, interval: Interval, candles: Sequence[Candle]) -> None:
+        """All that is known of an interval, in place of what is there."""
+        key = self._keys.candles(symbol, interval.value)
+        rows = {_json(candle): candle.open_ms for candle in candles[-CANDLES_KEPT:]}
+
+        def write(pipe: Any) -> None:
+            pipe.delete(key)
+            if rows:
+                pipe.zadd(key, rows)
 
         self._put(object(), write)
 
@@ -182,8 +208,15 @@ class RedisMirror:
         except (RedisError, OSError, TimeoutError):
             self.failures += 1
             self.dropped += len(batch)
+            self._failing = True
             return False
+        self.returns += self._failing
+        self._failing = False
         return True
+
+
+def _ticks(trades: Sequence[Trade]) -> list[bytes]:
+    return [_json([t.agg_id, t.ts_ms, t.px, t.qty, t.buyer_is_maker]) for t in trades[-TICKS_KEPT:]]
 
 
 def _text(value: str | float | bool) -> str | int | float:

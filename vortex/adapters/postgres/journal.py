@@ -22,7 +22,8 @@ from vortex.kernel.clock import MS, Clock, SystemClock
 
 DAY_MS = 86_400_000
 CLOSED_MIN = 50
-"""Finished trades that a new executor always gets, however old (quarter-Kelly needs 50, S2-1)."""
+"""Finished trades that a new executor always gets, however old (quarter-Kelly needs 50, S2-1). Unfilled entries are
+none of them: they would push out the trades that Kelly counts, and a restart would lift its cap."""
 
 RECENT_FILLS_MS = 600_000
 """Fills of this long before the last one are named one by one, so that none is counted twice."""
@@ -69,7 +70,8 @@ _CLOSED = """
     WITH wanted AS (
         SELECT close_seq FROM trades WHERE exit_time >= ms_to_time($1)
         UNION
-        (SELECT close_seq FROM trades WHERE close_seq IS NOT NULL ORDER BY close_seq DESC LIMIT $2)
+        (SELECT close_seq FROM trades WHERE close_seq IS NOT NULL AND exit_reason <> 'NO_FILL'
+         ORDER BY close_seq DESC LIMIT $2)
     )
     SELECT t.symbol, t.trade_no, t.close_seq, t.exit_reason, t.pnl_gross, t.fee_total, t.pnl_net,
            time_to_ms(t.entry_time) AS entry_ms, time_to_ms(t.exit_time) AS exit_ms

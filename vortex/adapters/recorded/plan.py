@@ -46,7 +46,7 @@ class Plan:
 
 
 def expanded(paths: Sequence[Path]) -> list[Path]:
-    """The files themselves, and those inside folders, in name order."""
+    """The files themselves, and those inside folders, in name order; each once, however often it is named."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -58,7 +58,7 @@ def expanded(paths: Sequence[Path]) -> list[Path]:
             found.append(path)
         else:
             raise ConfigError(f"{path}: no such file or folder")
-    return found
+    return list({path.resolve(): path for path in found}.values())
 
 
 def _readable(path: Path) -> bool:
