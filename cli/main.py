@@ -1,5 +1,7 @@
 """`vortex`: the command line."""
 
+import io
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
@@ -38,6 +40,8 @@ def main(
     ] = False,
 ) -> None:
     """VORTEX-7: supervised short-term trading of Binance USDT-M perpetual futures."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where "→" and "…" cannot be written, "?" is better than no answer
 
 
 app.command()(start)

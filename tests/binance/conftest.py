@@ -6,7 +6,6 @@ import itertools
 import json
 import select
 import signal
-import socket
 import subprocess
 import sys
 from collections import deque
@@ -29,7 +28,7 @@ from vortex.kernel.clock import SystemClock
 
 ROOT = Path(__file__).resolve().parents[2]
 CREDENTIALS = Credentials("the-key", "the-secret")
-PATIENCE_S = 10
+PATIENCE_S = 30
 
 EXCHANGE_INFO = {
     "timezone": "UTC",
@@ -152,10 +151,9 @@ async def stub() -> AsyncIterator[StubExchange]:
 
 @pytest_asyncio.fixture
 async def rest(stub: StubExchange) -> AsyncIterator[RestClient]:
-    """A client of the stand-in with short timeouts."""
-    client = RestClient(
-        stub.urls, SystemClock(), CREDENTIALS, RestSettings(timeout_ms=2_000, order_timeout_ms=500, clock_samples=2)
-    )
+    """A client of the stand-in that measures the clock quickly."""
+    pace = RestSettings(timeout_ms=PATIENCE_S * 1_000, order_timeout_ms=PATIENCE_S * 1_000, clock_samples=2)
+    client = RestClient(stub.urls, SystemClock(), CREDENTIALS, pace)
     yield client
     await client.close()
 
@@ -204,21 +202,18 @@ def served() -> Iterator[dict[str, str]]:
     """An exchange with weight and faults of its own, for as long as it is wanted."""
     if importlib.util.find_spec("vortex.adapters.venue.__main__") is None:
         pytest.skip("vortex.adapters.venue has no __main__ module to serve the simulated exchange")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "vortex.adapters.venue", "--port", str(port)]
+    command = [sys.executable, "-m", "vortex.adapters.venue", "--port", "0"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
     try:
         ready, _, _ = select.select([process.stdout], [], [], 60)
         assert ready, "the simulated exchange said nothing within a minute"
         line = json.loads(process.stdout.readline())
-        yield {"port": str(port), **{key: str(value) for key, value in line.items()}}
+        yield {key: str(value) for key, value in line.items()}
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(10)
+            process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

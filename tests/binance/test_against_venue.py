@@ -22,7 +22,7 @@ from vortex.kernel.errors import OutcomeUnknown, RateLimited, VenueRejected
 from vortex.kernel.rng import Rng
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.venue]
-PATIENCE_S = 15
+PATIENCE_S = 30
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
 

@@ -15,7 +15,7 @@ from vortex.kernel.clock import SECOND, ManualClock, SystemClock
 from vortex.kernel.rng import Rng
 
 pytestmark = pytest.mark.asyncio
-PATIENCE_S = 10
+PATIENCE_S = 30
 FILL = {
     "e": "ORDER_TRADE_UPDATE",
     "T": 1,

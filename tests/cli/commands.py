@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from cli.main import app
 
 PROGRAM = Path(sys.executable).with_name("vortex")
-LIMIT_S = 60
+LIMIT_S = 180
 
 
 def bare_environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:

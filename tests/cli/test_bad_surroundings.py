@@ -1,6 +1,7 @@
 """What can be wrong around us: servers, keys, symbols, ports, disks. One message, the right code, nothing left."""
 
 import contextlib
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from supervisors.instance_lock import InstanceLock
 from tests.cli.commands import assert_nothing_runs, run
 from tests.e2e.system import Exchange
 
-pytestmark = [pytest.mark.venue, pytest.mark.timeout(180), pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.venue, pytest.mark.timeout(600), pytest.mark.xdist_group("e2e")]
 
 START = ("start", "--detach", "--profile", "drill")
 
@@ -43,12 +44,11 @@ def taken_port() -> Iterator[int]:
 
 
 @pytest.fixture
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port() -> Iterator[int]:
+    """A port nobody listens on, held so that nobody begins to."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 def assert_refused(done: "subprocess.CompletedProcess[str]", *words: str, code: int = 2) -> None:
@@ -158,6 +158,13 @@ def test_a_state_directory_that_cannot_be(tmp_path: Path) -> None:
     assert_refused(done, str(tmp_path / "file" / "home"), "set VORTEX_HOME elsewhere")
 
 
+def test_a_terminal_that_knows_fewer_letters_gets_its_answer(tmp_path: Path) -> None:
+    """What cannot be written is a question mark, not a stack trace."""
+    done = run(tmp_path, "config", "show", PYTHONIOENCODING="latin-1")
+    assert done.returncode == 0, done.stderr
+    assert "?" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [("size=2m", ("MB free", "needed", "set VORTEX_HOME to a larger disk")), ("ro", ("Read-only", "set VORTEX_HOME"))],
@@ -191,6 +198,8 @@ def test_kill_and_resume_work_where_no_system_runs(home: Path, exchange: Exchang
 @contextlib.contextmanager
 def mounted(place: Path, options: str) -> Iterator[None]:
     """A tiny file system of our own; a skip where that is not allowed."""
+    if shutil.which("mount") is None:
+        pytest.skip("no command to mount with")
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], capture_output=True, text=True, check=False
     )

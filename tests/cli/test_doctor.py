@@ -16,7 +16,7 @@ from tests.cli.commands import PROGRAM, assert_nothing_runs, bare_environment, r
 from tests.e2e.system import Exchange, System, eventually
 from vortex.settings import load
 
-pytestmark = [pytest.mark.venue, pytest.mark.timeout(300), pytest.mark.xdist_group("doctor")]
+pytestmark = [pytest.mark.venue, pytest.mark.timeout(600), pytest.mark.xdist_group("doctor")]
 
 MACHINE_ROWS = ("settings", "python", "cores", "memory", "files", "home", "disk", "ports", "instance")
 ROWS = [*MACHINE_ROWS, *POSTGRES_ROWS, "redis", "ray", "heartbeats", *EXCHANGE_ROWS]
@@ -161,11 +161,17 @@ def test_an_end_on_the_way_leaves_nothing_behind(tmp_path: Path, number: int) ->
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+
+    def serving() -> bool:
+        """For a moment only."""
+        assert doctor.poll() is None, doctor.communicate()
+        return any(tmp_path.glob("v7-doctor-*/postgres/data/postmaster.pid"))
+
     try:
-        eventually(lambda: any(tmp_path.glob("v7-doctor-*/postgres/data/postmaster.pid")), "a server for the while")
+        eventually(serving, "a server for the while", pause_s=0.01)
         os.kill(doctor.pid, number)
     finally:
-        doctor.communicate(timeout=60)
+        doctor.communicate(timeout=180)
     assert doctor.returncode != 0
     assert list(tmp_path.iterdir()) == []
     assert_nothing_runs(tmp_path)

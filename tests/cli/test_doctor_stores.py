@@ -17,13 +17,20 @@ from vortex.adapters.embedded.redis_server import EmbeddedRedis
 from vortex.adapters.postgres import migrations
 from vortex.settings import Secrets, Settings, load
 
-pytestmark = [pytest.mark.db, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.db, pytest.mark.timeout(600)]
 
 NUMBERS = itertools.count(1)
 
 
 def silent(step: str) -> None:
     """Progress that nobody watches."""
+
+
+@pytest.fixture(autouse=True)
+def _any_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is slow or busy is rightly warned of; what is claimed here holds on every machine."""
+    monkeypatch.setattr(stores, "WRITE_WARN_MS", float("inf"))
+    monkeypatch.setattr(stores, "PING_WARN_MS", float("inf"))
 
 
 def settings_of(home: Path) -> Settings:
@@ -65,11 +72,11 @@ def empty_dsn(server: EmbeddedPostgres) -> Iterator[str]:
 
 
 @pytest.fixture
-def nobody() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def nobody() -> Iterator[int]:
+    """A port nobody listens on, held so that nobody begins to."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
 
 
 def executed(dsn: str, *statements: str) -> None:

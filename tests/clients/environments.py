@@ -41,17 +41,17 @@ def interpreter_of(client: str) -> Path:
     python = place / "bin" / "python"
     if (place / "complete").exists():
         return python
-    home().mkdir(parents=True, exist_ok=True)
     if client in _refused:
         raise NotInstallable(_refused[client])
-    with (home() / f"{place.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
+    try:
+        home().mkdir(parents=True, exist_ok=True)
+        with (home() / f"{place.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             if not (place / "complete").exists():
                 _make(place, python, base, requirements)
-        except NotInstallable as reason:
-            _refused[client] = str(reason)
-            raise
+    except (NotInstallable, OSError) as reason:
+        _refused[client] = str(reason)
+        raise NotInstallable(str(reason)) from reason
     return python
 
 

@@ -19,7 +19,7 @@ from vortex.adapters.venue.settings import DEFAULT_KEY, DEFAULT_SECRET
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(__file__).resolve().parent / "scripts"
 START_LIMIT_S = 60.0
-SCRIPT_LIMIT_S = 120.0
+SCRIPT_LIMIT_S = 300.0
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
 
 
@@ -42,7 +42,11 @@ class Exchange:
     def close(self) -> str:
         """End it; returns what it complained of."""
         self.process.terminate()
-        self.process.wait(10)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         assert self.process.stdout is not None, "a pipe was asked for"
         self.process.stdout.close()
         with self._held:
@@ -51,7 +55,7 @@ class Exchange:
 
     def ledger(self, kind: str) -> dict[str, Any]:
         """Its own record of one kind."""
-        with urllib.request.urlopen(f"{self.rest}/sim/v1/ledger?kind={kind}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.rest}/sim/v1/ledger?kind={kind}", timeout=30) as answer:
             return dict(json.load(answer))
 
     def run(self, client: str, script: str) -> dict[str, Any]:

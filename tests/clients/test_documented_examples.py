@@ -7,7 +7,7 @@ import pytest
 from tests.clients.environments import NotInstallable, interpreter_of
 from tests.clients.exchange import ROOT, Exchange
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(600), pytest.mark.xdist_group("clients-documented")]
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(1200), pytest.mark.xdist_group("clients-documented")]
 
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "venue.md").read_text(), re.DOTALL)
 WORDS = {

@@ -8,7 +8,7 @@ import pytest
 from tests.clients.environments import NotInstallable, interpreter_of
 from tests.clients.exchange import Exchange
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(600), pytest.mark.xdist_group("clients-nautilus")]
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(1200), pytest.mark.xdist_group("clients-nautilus")]
 
 LIFE = [
     "OrderAccepted",

@@ -7,7 +7,7 @@ import pytest
 
 from tests.clients.exchange import Exchange
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(600), pytest.mark.xdist_group("clients-python-binance")]
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(1200), pytest.mark.xdist_group("clients-python-binance")]
 
 Found = Callable[[str, str], dict[str, Any]]
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from actors import processes
 from cli.reading import mirrored_views
@@ -28,11 +29,12 @@ from vortex.settings import load
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VORTEX = [str(Path(sys.executable).with_name("vortex"))]
-LIMIT_S = 90.0
-KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
+LIMIT_S = 120.0
+ANSWER_S = 30.0
+KEPT = ("PATH", "HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "LANG", "LC_ALL", "TZ")
 
 
-def eventually(claim: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> Any:
+def eventually(claim: Callable[[], Any], what: str, limit_s: float = LIMIT_S, *, pause_s: float = 0.1) -> Any:
     """The first truthy answer of `claim`; fails with `what` and the last answer when none comes in time."""
     end = time.monotonic() + limit_s
     last: Any = None
@@ -42,7 +44,7 @@ def eventually(claim: Callable[[], Any], what: str, limit_s: float = LIMIT_S) ->
                 return last
         except (OSError, LookupError, StopIteration, ValueError, psycopg.Error, VortexError) as error:
             last = error
-        time.sleep(0.1)
+        time.sleep(pause_s)
     raise AssertionError(f"never: {what}; last: {last!r}")
 
 
@@ -58,13 +60,21 @@ class Exchange:
         )
         assert self.process.stdout is not None
         readable, _, _ = select.select([self.process.stdout], [], [], LIMIT_S)
-        words = json.loads(self.process.stdout.readline()) if readable else {}
+        line = self.process.stdout.readline() if readable else b""
+        if not line.startswith(b"{"):
+            self.close()
+            pytest.fail(f"the exchange did not start within {LIMIT_S:.0f} s: {line!r}")
+        words = json.loads(line)
         self.rest, self.ws = words["rest"], words["ws"]
 
     def close(self) -> None:
         """End it."""
         self.process.terminate()
-        self.process.wait(10)
+        try:
+            self.process.wait(ANSWER_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
 
@@ -98,10 +108,10 @@ class Exchange:
     def jump(self, symbol: str, percent: float) -> None:
         """Move the market at once."""
         body = json.dumps({"symbol": symbol, "jump_pct": percent}).encode()
-        urllib.request.urlopen(f"{self.rest}/sim/v1/market", data=body, timeout=10).close()
+        urllib.request.urlopen(f"{self.rest}/sim/v1/market", data=body, timeout=ANSWER_S).close()
 
     def _ask(self, path: str) -> Any:
-        with urllib.request.urlopen(self.rest + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.rest + path, timeout=ANSWER_S) as answer:
             return json.load(answer)
 
 
@@ -124,7 +134,7 @@ class System:
         }
         self.seen: dict[int, int] = {}
 
-    def vortex(self, *arguments: str, limit_s: float = 120.0) -> "subprocess.CompletedProcess[str]":
+    def vortex(self, *arguments: str, limit_s: float = 240.0) -> "subprocess.CompletedProcess[str]":
         """Run one command to its end."""
         return subprocess.run(
             [*VORTEX, *arguments],
@@ -196,13 +206,12 @@ class System:
 
     def await_trading(self, since: int) -> None:
         """An order that the exchange took after that entry of its record."""
-        eventually(
-            lambda: [e for e in self.exchange.entries("order", since) if e["execution"] == "NEW"], "an order", 60
-        )
+        eventually(lambda: [e for e in self.exchange.entries("order", since) if e["execution"] == "NEW"], "an order")
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """Ask the journal while its server runs."""
-        with psycopg.connect(EmbeddedPostgres(self.home, "vortex_sim").dsn, connect_timeout=5) as connection:
+        dsn = EmbeddedPostgres(self.home, "vortex_sim").dsn
+        with psycopg.connect(dsn, connect_timeout=int(ANSWER_S)) as connection:
             return connection.execute(statement).fetchall()
 
     def kill_everything(self) -> None:

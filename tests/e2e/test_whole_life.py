@@ -18,7 +18,7 @@ from tests.e2e.system import (
     eventually,
 )
 
-pytestmark = [pytest.mark.e2e, pytest.mark.chaos, pytest.mark.timeout(420), pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.e2e, pytest.mark.chaos, pytest.mark.timeout(1200), pytest.mark.xdist_group("e2e")]
 
 PROTECTION_LIMIT_MS = 1_000
 """S3-2: longer than this without a working stop, and a position is closed at market."""

@@ -240,7 +240,7 @@ async def test_the_endpoint_deleverages_and_refuses_in_words() -> None:
             async with http.ws_connect(f"ws://127.0.0.1:{server.port}/private/ws?listenKey={key}") as stream:
                 async with http.post(url, json={"symbol": "BTCUSDT", "share": 0.5}) as answer:
                     cut = await answer.json()
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     heard = [await stream.receive_json() for _ in range(4)]
             assert [each["e"] for each in heard] == [
                 "ORDER_TRADE_UPDATE",

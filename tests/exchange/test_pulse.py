@@ -26,7 +26,7 @@ def deaf(client: Client, path: str):
 async def test_who_never_answers_a_ping_is_dropped_and_who_does_stays(path: str) -> None:
     """The silent one ends; the other has answered pings all the while and lives."""
     async with (
-        exchange(ping_s=0.25, pong_within_s=0.6) as client,
+        exchange(ping_s=0.5, pong_within_s=2.0) as client,
         client.connect(path) as lively,
         deaf(client, path) as silent,
     ):

@@ -75,8 +75,8 @@ async def test_without_route_fidelity_unrouted_paths_carry_everything() -> None:
         async with client.connect(f"/stream?streams={key}/btcusdt@aggTrade") as ws:
             assert (await hear(ws))[0]["stream"] == "btcusdt@aggTrade"
             await client.call("POST", "/fapi/v1/order", **LIMIT)
-            names = [message["stream"] for message in await hear(ws, 12)]
-            assert key in names
+            while (await hear(ws))[0]["stream"] != key:
+                pass
 
 
 @pytest.mark.parametrize("number", [1, "a-uuid", 1794000000000, None])
@@ -154,9 +154,11 @@ async def test_a_lost_response_never_comes_and_the_order_is_there() -> None:
         await client.plain(
             "POST", "/sim/v1/faults", {"kind": "lost_response", "count": 1, "method": "POST", "path": "/fapi/v1/order"}
         )
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.3):
-                await client.call("POST", "/fapi/v1/order", **LIMIT, newClientOrderId="ghost")
+        call = asyncio.create_task(client.call("POST", "/fapi/v1/order", **LIMIT, newClientOrderId="ghost"))
+        await eventually(lambda: bool(client.server.venue.floor.accounts["main"].open_orders))
+        answered, _ = await asyncio.wait({call}, timeout=0.3)
+        assert not answered
+        call.cancel()
         status, body = await client.call("GET", "/fapi/v1/order", symbol="BTCUSDT", origClientOrderId="ghost")
         assert (status, body["status"]) == (200, "NEW")
 
@@ -361,7 +363,7 @@ async def test_the_command_prints_where_it_listens_and_stops_on_sigterm() -> Non
             rows = await answer.json()
         assert len(rows) == 500
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             assert await process.wait() == 0
     finally:
         if process.returncode is None:

@@ -19,7 +19,8 @@ def tracked_files() -> list[Path]:
     try:
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return [p for p in ROOT.rglob("*") if p.is_file() and ".venv" not in p.parts]
+        made = re.compile(r"/(\.venv|__pycache__|\.hypothesis|\.[a-z]+_cache)/")
+        return [p for p in ROOT.rglob("*") if p.is_file() and not made.search(f"/{p.relative_to(ROOT)}")]
     return [ROOT / name for name in listed.stdout.decode().split("\0") if name]
 
 

@@ -21,7 +21,7 @@ from vortex.supervision.registry import TreeRecord
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 
 def eventually(claim: Callable[[], Any], what: str, limit_s: float = DEADLINE_S) -> Any:

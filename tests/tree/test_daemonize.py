@@ -44,7 +44,7 @@ def call(home: Path, how: str) -> "subprocess.CompletedProcess[str]":
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 

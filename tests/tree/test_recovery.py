@@ -12,7 +12,7 @@ from actors import processes
 from tests.tree.house import House, eventually, running_house
 from vortex.kernel.errors import VortexError
 
-pytestmark = [pytest.mark.ray, pytest.mark.chaos, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ray, pytest.mark.chaos, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +70,13 @@ def test_a_long_turn_of_the_loop_is_forgiven(house: House) -> None:
     """Half a second asleep in the loop is suspect, not dead."""
     house.settle()
     before = house.row("symbol:ETHUSDT")
-    house.order("symbol:ETHUSDT", do="long_turn", seconds=0.5)
-    eventually(lambda: house.row("symbol:ETHUSDT")["state"] == "suspect", "suspicion")
+
+    def suspected() -> bool:
+        """Whoever looks too rarely misses it: then it sleeps once more."""
+        house.order("symbol:ETHUSDT", do="long_turn", seconds=0.5)
+        return any(house.row("symbol:ETHUSDT")["state"] == "suspect" for _ in range(100))
+
+    eventually(suspected, "suspicion")
     eventually(lambda: house.row("symbol:ETHUSDT")["state"] == "running", "absolution")
     assert house.row("symbol:ETHUSDT")["pid"] == before["pid"]
 
@@ -232,7 +237,7 @@ def test_a_dead_raylet_means_a_new_head_and_a_new_tree(house: House) -> None:
     raylet = next(fact for fact in facts.processes if fact.name == "raylet")
     house.disconnect()
     os.kill(raylet.pid, signal.SIGKILL)
-    eventually(lambda: not any(processes.same_process(*worker) for worker in workers), "the workers gone", limit_s=5)
+    eventually(lambda: not any(processes.same_process(*worker) for worker in workers), "the workers gone", limit_s=30)
     eventually(lambda: house.facts().boot_id != facts.boot_id and house.facts().state == "ready", "a new boot")
     house.connect()
     house.settle()

@@ -13,7 +13,7 @@ from tests.tree.house import House, eventually, running_house
 from tests.tree.toy_roles import FileRegistry
 from vortex.supervision.slot import DAY_MS
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 
 
 def symbols_of(house: House) -> list[str]:

@@ -7,7 +7,7 @@ from ccxt_venue import BTC, pointed
 from venue import at, calm, control, fault, say, tell
 from venue import until as until_true
 
-PATIENCE_S = 15
+PATIENCE_S = 60
 
 
 async def soon(waiting):

@@ -18,7 +18,7 @@ from venue import KEY, REST, SECRET, WS, control, say, signed, tell
 NEWER = "base_url_ws_stream" in BinanceExecClientConfig.__struct_fields__
 """Later versions have an address for the user stream, and send stops to the algo service."""
 INSTRUMENT = InstrumentId.from_str("BTCUSDT-PERP.BINANCE")
-PATIENCE_S = 40
+PATIENCE_S = 90
 
 
 class Script(Strategy):

@@ -7,7 +7,7 @@ from binance.exceptions import BinanceAPIException
 from python_binance_venue import AsyncVenueClient, VenueSockets, readdress
 from venue import KEY, SECRET, SYMBOL, at, say, signed, tell, until
 
-PATIENCE_S = 15
+PATIENCE_S = 60
 LOWER = SYMBOL.lower()
 
 

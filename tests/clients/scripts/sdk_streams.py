@@ -6,7 +6,7 @@ import logging
 from sdk_venue import pointed
 from venue import SYMBOL, at, say, tell, until
 
-PATIENCE_S = 15
+PATIENCE_S = 60
 LOWER = SYMBOL.lower()
 PUBLIC = {
     "aggregate_trade_streams": {"symbol": LOWER},

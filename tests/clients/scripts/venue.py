@@ -22,7 +22,7 @@ def control(method, path, body=None):
     """One of the exchange's own endpoints."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(REST + path, data=data, method=method)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 
 
@@ -32,7 +32,7 @@ def signed(method, path, **parameters):
     signature = hmac.new(SECRET.encode(), query.encode(), hashlib.sha256).hexdigest()
     url = f"{REST}{path}?{query}&signature={signature}"
     request = urllib.request.Request(url, method=method, headers={"X-MBX-APIKEY": KEY})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 
 
@@ -66,7 +66,7 @@ def error_of(call, *arguments, **named):
     return None
 
 
-def until(claim, what, limit_s=10.0):
+def until(claim, what, limit_s=60.0):
     """The first truthy answer of a claim."""
     end = time.monotonic() + limit_s
     while time.monotonic() < end:

@@ -109,6 +109,13 @@ class EmbeddedPostgres:
         # The outer directory stays ours: behind it nobody but root and its server reaches the data.
         private_directory(self._root, _ourselves())
         self._socket = socket_directory(self._root, SOCKET_NAME, self._identity)
+        try:
+            self._serve(progress)
+        except BaseException:
+            release_socket_directory(self._socket)  # stays when a server's socket is in there
+            raise
+
+    def _serve(self, progress: Progress) -> None:
         self._server = self._adopt()
         if self._server is None:
             self._binaries = _binaries(self._data)
