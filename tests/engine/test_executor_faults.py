@@ -70,6 +70,20 @@ def test_less_than_half_filled_at_the_timeout_is_closed_again() -> None:
     assert is_clean(world)
 
 
+def test_what_a_closed_part_cost_is_known_after_a_restart_too() -> None:
+    """S2-1: the day's result counts NO_FILL trades of which a part was filled; another incarnation adds up the same."""
+    world = a_world()
+    world.want()
+    world.feed(*world.venue.fill(E0, 49))
+    world.live(5_100)
+    before = world.executor.view()["account"]
+    assert Decimal(before["fees_today"]) > 0 > Decimal(before["pnl_today"])
+    world.boot()
+    world.ready()
+    after = world.executor.view()["account"]
+    assert (after["pnl_today"], after["fees_today"]) == (before["pnl_today"], before["fees_today"])
+
+
 def test_half_filled_at_the_timeout_goes_on_with_adjusted_sizes() -> None:
     """S3-5: the target is 60 % of what was filled."""
     world = a_world()

@@ -7,7 +7,7 @@ import pytest
 
 from vortex.domain.orders import Leg, OrderState, Side, VenueFill
 from vortex.domain.plans import TradePlan
-from vortex.domain.records import FillRecorded, OrderChanged, OrderIntended, TradeFinished, TradeOpened
+from vortex.domain.records import CLOSED_KEPT, FillRecorded, OrderChanged, OrderIntended, TradeFinished, TradeOpened
 from vortex.domain.signals import Strategy
 from vortex.execution.specs import entry_spec, stop_spec
 from vortex.kernel.errors import Fenced, JournalUnavailable, LocalViolation
@@ -160,13 +160,14 @@ def test_epochs_only_grow() -> None:
 
 
 def test_unfilled_entries_push_no_trade_out_of_the_past() -> None:
-    """Kelly counts trades that filled (S2-1): the last fifty of those come along, however old, and the last day."""
+    """Kelly counts trades that filled (S2-1): the last of those come along, however old, and the last day."""
     journal = SimJournal()
     epoch = journal.take_epoch("executor")
-    for number in range(1, 121):
+    last = 2 * CLOSED_KEPT + 20
+    for number in range(1, last + 1):
         reason = "NO_FILL" if number % 2 else "SL"
         end = msgspec.structs.replace(finished(number, number), exit_reason=reason, exit_ms=NOW + number)
         journal.commit(epoch, [TradeOpened(plan=plan(number), ts_ms=NOW), end], 0)
     later = NOW + 3 * 86_400_000
-    assert [trade.close_seq for trade in journal.snapshot(["BTCUSDT"], later).closed] == list(range(22, 121, 2))
-    assert len(journal.snapshot(["BTCUSDT"], NOW).closed) == 120
+    assert [trade.close_seq for trade in journal.snapshot(["BTCUSDT"], later).closed] == list(range(22, last + 1, 2))
+    assert len(journal.snapshot(["BTCUSDT"], NOW).closed) == last

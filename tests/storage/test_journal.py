@@ -12,7 +12,7 @@ from vortex.adapters.postgres.history import History
 from vortex.adapters.postgres.journal import PostgresJournal
 from vortex.adapters.postgres.registry import PostgresRegistry
 from vortex.domain.orders import Leg, OrderState
-from vortex.domain.records import DifferenceFound, EquityTaken, OrderIntended
+from vortex.domain.records import CLOSED_KEPT, DifferenceFound, EquityTaken, OrderIntended
 from vortex.kernel.clock import MS, ManualClock
 from vortex.kernel.errors import ConfigError, Fenced, JournalUnavailable, LocalViolation
 
@@ -244,22 +244,22 @@ async def test_prices_are_also_kept_in_quote_units_once_the_grid_is_known(dsn, m
     await second.close()
 
 
-async def test_the_past_is_a_day_or_fifty_trades_whichever_is_more(dsn, make) -> None:
-    """Breakers need the day, quarter-Kelly needs fifty trades; older ones stay in the database."""
+async def test_the_past_is_a_day_or_what_risk_looks_back_on_whichever_is_more(dsn, make) -> None:
+    """Breakers need the day, quarter-Kelly needs its trades; older ones stay in the database."""
     journal = PostgresJournal(dsn, ManualClock(make.noon_ms * MS))
     day = 86_400_000
     batch = []
-    for number in range(1, 61):
+    for number in range(1, CLOSED_KEPT + 11):
         batch += [make.opened(number), make.finished(number, exit_ms=make.noon_ms - 2 * day + number)]
     await journal.commit(1, batch)
     old = await journal.load(["BTCUSDT"])
-    assert [trade.close_seq for trade in old.closed] == list(range(11, 61))
-    batch = []
-    for number in range(61, 121):
+    assert [trade.close_seq for trade in old.closed] == list(range(11, CLOSED_KEPT + 11))
+    batch, today = [], range(CLOSED_KEPT + 11, 2 * CLOSED_KEPT + 21)
+    for number in today:
         batch += [make.opened(number), make.finished(number, exit_ms=make.noon_ms - number)]
     await journal.commit(1, batch)
     recent = await journal.load([])
-    assert [trade.close_seq for trade in recent.closed] == list(range(61, 121))
+    assert [trade.close_seq for trade in recent.closed] == list(today)
     await journal.close()
 
 
@@ -268,12 +268,13 @@ async def test_unfilled_entries_push_no_trade_out_of_the_past(dsn, make) -> None
     journal = PostgresJournal(dsn, ManualClock(make.noon_ms * MS))
     long_ago = make.noon_ms - 3 * 86_400_000
     batch = []
-    for number in range(1, 121):
+    last = 2 * CLOSED_KEPT + 20
+    for number in range(1, last + 1):
         reason = "NO_FILL" if number % 2 else "SL"
         batch += [make.opened(number), make.finished(number, reason=reason, exit_ms=long_ago + number)]
     await journal.commit(1, batch)
     past = (await journal.load(["BTCUSDT"])).closed
-    assert [trade.close_seq for trade in past] == list(range(22, 121, 2))
+    assert [trade.close_seq for trade in past] == list(range(22, last + 1, 2))
     await journal.close()
 
 

@@ -6,6 +6,9 @@ from vortex.domain.message import Message
 from vortex.domain.orders import OrderSpec, OrderState, VenueFill
 from vortex.domain.plans import TradePlan
 
+CLOSED_KEPT = 1_000
+"""Finished trades that filled on which risk looks back (quarter-Kelly, S2-1): before a restart as after it."""
+
 
 class TradeOpened(Message, frozen=True, kw_only=True):
     """The plan, before any of its orders leaves. `adopted` marks a position that we did not open."""
@@ -121,10 +124,10 @@ class JournalOrder(Message, frozen=True, kw_only=True):
 class JournalSnapshot(Message, frozen=True, kw_only=True):
     """Everything a new executor loads: what is open, and the recent past that risk and breakers need.
 
-    `last_trade_no` per symbol; `closed` are the trades finished in the last 24 h plus the last 50 that filled, by
-    `close_seq`; `leftover_orders` holds non-terminal orders of finished trades (to be swept). `recent_fill_ids` are the
-    exchange's fill numbers per symbol of the last ten minutes before `last_fill_ms`; without them a successor
-    reads fills only from after `last_fill_ms` on, so as not to count one twice.
+    `last_trade_no` per symbol; `closed` are the trades finished in the last 24 h plus the last `CLOSED_KEPT` that
+    filled, by `close_seq`; `leftover_orders` holds non-terminal orders of finished trades (to be swept).
+    `recent_fill_ids` are the exchange's fill numbers per symbol of the last ten minutes before `last_fill_ms`; without
+    them a successor reads fills only from after `last_fill_ms` on, so as not to count one twice.
     """
 
     trades: tuple[JournalTrade, ...]

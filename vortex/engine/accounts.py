@@ -7,7 +7,7 @@ from vortex.domain.events import AccountChanged, AccountSampled, AccountView
 from vortex.domain.money import from_cash
 from vortex.domain.orders import VenueBalance
 from vortex.domain.outcomes import AccountReported
-from vortex.domain.records import ClosedTrade, EquityTaken, JournalSnapshot
+from vortex.domain.records import CLOSED_KEPT, ClosedTrade, EquityTaken, JournalSnapshot
 from vortex.engine.desk import Desk
 from vortex.engine.ledger import Ledger
 from vortex.engine.trades import OpenBook, Trades
@@ -16,7 +16,6 @@ from vortex.ports import PermitReader
 DAY_MS = 86_400_000
 EXPLAINED_REASONS = frozenset({"ORDER", "FUNDING_FEE", "DEPOSIT", "WITHDRAW", "INSURANCE_CLEAR"})
 """Wallet changes that fills, funding or the owner account for; anything else is unexplained (EM-4)."""
-KELLY_TRADES = 50
 
 
 class Accounts:
@@ -33,8 +32,9 @@ class Accounts:
             (trade for trade in journal.closed if trade.exit_reason != "NO_FILL"), key=lambda trade: trade.close_seq
         )
         self.closed_count = len(self._recent)
-        self._pnl_today = sum((t.pnl_net for t in self._recent if t.exit_ms // DAY_MS == self._day), Decimal(0))
-        self._fees_today = sum((t.fees for t in self._recent if t.exit_ms // DAY_MS == self._day), Decimal(0))
+        today = [trade for trade in journal.closed if trade.exit_ms // DAY_MS == self._day]
+        self._pnl_today = sum((trade.pnl_net for trade in today), Decimal(0))
+        self._fees_today = sum((trade.fees for trade in today), Decimal(0))
         self._wallet_expected: Decimal | None = None
         self._unexplained = Decimal(0)
         self._gap = Decimal(0)
@@ -91,7 +91,7 @@ class Accounts:
         self._pnl_today += trade.pnl_net
         self._fees_today += trade.fees
         if trade.exit_reason != "NO_FILL":
-            self._recent = [*self._recent[-999:], trade]
+            self._recent = [*self._recent[1 - CLOSED_KEPT :], trade]
             self.closed_count += 1
 
     def stream_restarted(self) -> None:

@@ -15,6 +15,7 @@ from vortex.domain.orders import OrderSpec, OrderState, VenueFill
 from vortex.domain.plans import TradePlan
 from vortex.domain.reasons import ExitReason
 from vortex.domain.records import (
+    CLOSED_KEPT,
     ClosedTrade,
     DifferenceFound,
     EquityTaken,
@@ -31,7 +32,6 @@ from vortex.domain.records import (
 from vortex.kernel.errors import Fenced, JournalUnavailable, LocalViolation
 
 DAY_MS = 86_400_000
-CLOSED_KEPT = 50
 NO_FILL = ExitReason.NO_FILL.value
 RECENT_FILLS_MS = 600_000
 

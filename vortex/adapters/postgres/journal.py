@@ -12,6 +12,7 @@ from vortex.domain.instruments import Instrument
 from vortex.domain.orders import Leg, OrderKind, OrderSpec, OrderState, Side, TimeInForce, VenueFill
 from vortex.domain.plans import TradePlan
 from vortex.domain.records import (
+    CLOSED_KEPT,
     ClosedTrade,
     JournalOrder,
     JournalSnapshot,
@@ -21,9 +22,6 @@ from vortex.domain.records import (
 from vortex.kernel.clock import MS, Clock, SystemClock
 
 DAY_MS = 86_400_000
-CLOSED_MIN = 50
-"""Finished trades that a new executor always gets, however old (quarter-Kelly needs 50, S2-1). Unfilled entries are
-none of them: they would push out the trades that Kelly counts, and a restart would lift its cap."""
 
 RECENT_FILLS_MS = 600_000
 """Fills of this long before the last one are named one by one, so that none is counted twice."""
@@ -123,7 +121,7 @@ class PostgresJournal:
             (_ORDERS, (wanted,)),
             (_FILLS, (wanted,)),
             (_LAST_TRADE_NO, (wanted,)),
-            (_CLOSED, (now_ms - DAY_MS, CLOSED_MIN)),
+            (_CLOSED, (now_ms - DAY_MS, CLOSED_KEPT)),
             (_MARKS, (midnight_ms, midnight_ms + DAY_MS)),
             (_RECENT_FILLS, (RECENT_FILLS_MS,)),
             (_INSTRUMENTS, ()),
