@@ -37,9 +37,11 @@ PollReader = Callable[[], Coroutine[Any, Any, Sequence[MarketMessage]]]
 
 
 class FeedListener(msgspec.Struct, frozen=True, kw_only=True):
-    """Who hears a symbol's market, whether it can be trusted, and that it has been lost for too long (E0-6)."""
+    """Who hears a symbol's market, that it lives behind a repair, whether it can be trusted, and that it has been lost
+    for too long (E0-6)."""
 
     on_message: Callable[[MarketMessage], None]
+    on_alive: Callable[[], None]
     on_trusted: Callable[[bool], None]
     on_lost: Callable[[], None]
 
@@ -65,7 +67,8 @@ class Feed:
         self._board = board
         self._clock = clock
         self._rng = rng
-        self._deliver, self._on_trusted, self._on_lost = listener.on_message, listener.on_trusted, listener.on_lost
+        self._deliver, self._on_alive = listener.on_message, listener.on_alive
+        self._on_trusted, self._on_lost = listener.on_trusted, listener.on_lost
         self._times = times
         self._link = FeedLink(market.settings.feed, rng.fork("link"))
         self._polling = market.settings.polls
@@ -283,7 +286,9 @@ class Feed:
         while True:
             await self.sleep(OVERHEAR_S)
             frames = sum(stats.waiting + stats.dropped for stats in self.streams.stats().values())
-            self._heard = self._heard or frames != before
+            if frames != before:
+                self._heard = True
+                self._on_alive()
             before = frames
 
     def _polls(self) -> list[tuple[str, int, PollReader]]:

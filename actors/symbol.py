@@ -93,7 +93,12 @@ class SymbolRole:
                 board,
                 market.clock,
                 self._ctx.rng,
-                FeedListener(on_message=self._on_message, on_trusted=self._on_trusted, on_lost=self._on_lost),
+                FeedListener(
+                    on_message=self._on_message,
+                    on_alive=self._engine.on_feed_alive,
+                    on_trusted=self._on_trusted,
+                    on_lost=self._on_lost,
+                ),
                 self._times,
             )
             async with asyncio.TaskGroup() as group:

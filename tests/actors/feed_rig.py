@@ -156,6 +156,7 @@ class Rig:
         self.board = Build().board()
         self.trusted: list[bool] = []
         self.lost: list[int] = []
+        self.alive: list[int] = []
         self.delivered: list[MarketMessage] = []
         self.slept: list[float] = []
         parts = SimpleNamespace(
@@ -173,6 +174,7 @@ class Rig:
             Rng(1),
             FeedListener(
                 on_message=self._take,
+                on_alive=lambda: self.alive.append(self.clock.mono() // MS),
                 on_trusted=self._trust,
                 on_lost=lambda: self.lost.append(self.clock.mono() // MS),
             ),

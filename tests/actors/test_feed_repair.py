@@ -289,6 +289,7 @@ def test_a_repair_of_many_seconds_is_no_silence_while_frames_arrive() -> None:
         await rig.settle()
         assert rig.clock.mono() // MS > START_OF_CLOCK_MS + 6_000
         assert rig.wire.hung_up == []
+        assert len(rig.alive) >= 4, "whoever watches a position is told, too"
         assert rig.feed.state == FeedState.SUBSCRIBED.value
         rig.check()
 

@@ -39,7 +39,12 @@ class Watched:
             self.board,
             market.clock,
             Rng(3),
-            FeedListener(on_message=self.board.apply, on_trusted=self.trusted.append, on_lost=lambda: None),
+            FeedListener(
+                on_message=self.board.apply,
+                on_alive=lambda: None,
+                on_trusted=self.trusted.append,
+                on_lost=lambda: None,
+            ),
             times,
         )
 

@@ -54,6 +54,26 @@ def test_a_lost_feed_closes_the_position_whatever_else_is_heard() -> None:
     assert any("feed lost" in alert.text for alert in world.alerts)
 
 
+def test_a_position_outlives_a_repair_of_many_seconds_but_not_one_without_end() -> None:
+    """EM-1 is for silence; a feed that lives behind a repair has as long as EM-2 gives slow REST."""
+    world = a_world()
+    world.price(50_000.0)
+    world.want()
+    world.feed(*world.venue.fill(E0))
+    symbol = world.symbols["BTCUSDT"]
+    world.live(200)
+    symbol.on_feed(False)
+    for _ in range(58):
+        symbol.on_feed_alive()
+        world.live(500)
+    assert world.venue.positions["BTCUSDT"] == 100
+    for _ in range(4):
+        symbol.on_feed_alive()
+        world.live(500)
+    assert world.venue.positions["BTCUSDT"] == 0
+    assert any("feed not mended" in alert.text for alert in world.alerts)
+
+
 def test_a_feed_that_is_trusted_again_is_not_lost() -> None:
     """The loss was over before anything was at stake."""
     world = a_world()

@@ -88,7 +88,7 @@ class SymbolEngine:
         self._next_trade_no = 0
         self._asked_ns = 0
         self._trusted = self._lost = False
-        self._seen_ns = clock.mono()
+        self._seen_ns = self._trusted_ns = clock.mono()
         self._seen_any = self._heard = False
         self._pause_until_ns = 0
         self._gap_until_ns = 0
@@ -125,6 +125,8 @@ class SymbolEngine:
         now_ns = self._clock.mono()
         if self._heard:
             self._heard, self._seen_any, self._seen_ns = False, True, now_ns
+        if self._trusted:
+            self._trusted_ns = now_ns
         effects: list[Effect] = []
         if self._attached is None:
             effects += self._keep_asking(now_ns)
@@ -145,6 +147,10 @@ class SymbolEngine:
         else:
             self._px = 0.0
         return []
+
+    def on_feed_alive(self) -> None:
+        """Messages wait behind a repair: what they say is not known yet, but the feed is not silent."""
+        self._heard = True
 
     def on_feed_lost(self) -> list[Effect]:
         """A connection has been silent or away for too long (E0-6). Until the feed is trusted again neither the other
@@ -260,14 +266,16 @@ class SymbolEngine:
         return before > 0 and abs(px - before) * 100 > self._settings.price_gap_pct * before
 
     def _watch_feed(self, now_ns: int) -> list[Effect]:
-        """EM-1: blind for too long with something at stake."""
+        """EM-1: blind for too long with something at stake, because nothing comes or because no repair succeeds."""
         state = self._keeper.state
         if state is None or state is PositionState.CLOSING or state in OVER:
             return []
         limit = self._settings.feed_lost_ms * (1 if self._seen_any else FIRST_MESSAGE_FACTOR) * MS
-        if now_ns - self._seen_ns <= limit and not (self._lost and self._seen_any):
+        lost = now_ns - self._seen_ns > limit or (self._lost and self._seen_any)
+        if not lost and now_ns - self._trusted_ns <= self._settings.feed_blind_ms * MS:
             return []
-        alert = Alert(level="critical", text=f"{self._symbol}: feed lost with a trade open, closing at market")
+        what = "feed lost" if lost else "feed not mended"
+        alert = Alert(level="critical", text=f"{self._symbol}: {what} with a trade open, closing at market")
         return [alert, *self._keeper.handle(CloseRequested(ExitReason.EMERGENCY))]
 
     # --- decision ---

@@ -36,6 +36,8 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """System limit of the holding time (S3-4, P-3)."""
     feed_lost_ms: int = 5_000
     """Silence of the feed after which a position is closed (E0-6, EM-1)."""
+    feed_blind_ms: int = 30_000
+    """How long a feed that is not silent may be repaired before a position is closed, as EM-2 has it for slow REST."""
     entry_pause_ms: int = 1_000
     """After a denied or refused entry a symbol does not ask again for this long."""
     attach_retry_ms: int = 2_000

@@ -43,6 +43,7 @@ OWNER = "vortex"
 SOCKET_PORT = 5432  # names the socket file; nothing listens on TCP
 SOCKET_NAME = f".s.PGSQL.{SOCKET_PORT}"
 START_SECONDS_MAX = 60  # crash recovery replays at most 256 MB of log
+ADOPT_SECONDS_MAX = 10  # a hung server; a busy machine may need seconds for a session
 POLL_SECONDS = 0.02
 LOG_BYTES_MAX = 10_000_000
 
@@ -141,7 +142,7 @@ class EmbeddedPostgres:
             self._clear_leftovers()
             return None
         with contextlib.suppress(psycopg.Error):
-            psycopg.connect(self._dsn("postgres"), connect_timeout=2).close()
+            psycopg.connect(self._dsn("postgres"), connect_timeout=ADOPT_SECONDS_MAX).close()
             return found
         found.stop(((signal.SIGQUIT, 1.0), (signal.SIGKILL, 5.0)))
         self._clear_leftovers()
