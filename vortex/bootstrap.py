@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
+import structlog
 
 from vortex.adapters.binance import endpoints
+from vortex.adapters.binance.backoff import Backoff
 from vortex.adapters.binance.market_reader import MarketReader
+from vortex.adapters.binance.patience import until_answered
 from vortex.adapters.binance.remembered import Remembered
 from vortex.adapters.binance.rest import RestClient, UsedLimits
 from vortex.adapters.binance.signing import Credentials
@@ -31,6 +34,8 @@ from vortex.logs import configure
 from vortex.market.polls import PollBudget
 from vortex.settings import MarketSettings, Secrets, Settings
 from vortex.settings.model import is_symbol
+
+log = structlog.get_logger()
 
 NOT_SAID = -1
 SESSION_TRADES_MAX = 500
@@ -169,7 +174,8 @@ async def open_execution(
     on_written: Callable[[str, int], None] | None = None,
     may_repeat: Callable[[], bool] | None = None,
 ) -> ExecutionParts:
-    """Open exchange, user stream and journal; the account is put into the mode that we trade in.
+    """Open exchange, user stream and journal; the account is put into the mode that we trade in. An exchange that does
+    not answer, or has banned us, is waited for: an executor that dies over it would only come back to the same.
 
     `on_written` hears an order's id and the monotonic ns at which its request's last byte was handed to the kernel.
     `may_repeat` is asked before a request goes out once more under a new timestamp.
@@ -183,11 +189,15 @@ async def open_execution(
     rest = rest_client(settings, clock, keys=secrets(), on_limits=limits, on_written=on_written, may_repeat=may_repeat)
     venue = BinanceVenue(rest, settings.symbols, remembered(settings))
     journal = PostgresJournal(postgres_dsn(), clock)
-    try:
+
+    async def prepare() -> tuple[dict[str, Instrument], dict[str, tuple[Decimal, Decimal]]]:
         await venue.start()
-        instruments = chosen(settings.symbols, venue.known_instruments)
+        found = chosen(settings.symbols, venue.known_instruments)
         await venue.ensure_account_modes(settings.symbols)
-        rates = await venue.fee_rates(settings.symbols)
+        return found, await venue.fee_rates(settings.symbols)
+
+    try:
+        instruments, rates = await until_answered(prepare, Backoff(rng.fork("start")), _say_waiting)
         await journal.learn(instruments)
     except BaseException:
         await venue.close()
@@ -234,13 +244,18 @@ class MarketParts(msgspec.Struct, frozen=True, kw_only=True):
         await self.rest.close()
 
 
+def _say_waiting(reason: str, wait_ms: int) -> None:
+    log.warning("exchange.waited_for", reason=reason, wait_ms=wait_ms)
+
+
 async def open_market(settings: Settings, clock: Clock, rng: Rng) -> MarketParts:
-    """Open public market data; no keys needed."""
+    """Open public market data; no keys needed. An exchange that does not answer is waited for: without it nothing could
+    be closed either, and a symbol that dies over it a few times would be set aside for good."""
     budget = PollBudget(settings.market.polls.weight_1m_max)
     rest = rest_client(settings, clock, keys=None, on_limits=lambda used: budget.told(used.weight_1m, clock.mono()))
     venue = BinanceVenue(rest, settings.symbols)
     try:
-        await venue.start()
+        await until_answered(venue.start, Backoff(rng.fork("start")), _say_waiting)
     except BaseException:
         await venue.close()
         raise

@@ -135,6 +135,19 @@ def test_daily_loss_holds_until_midnight() -> None:
     assert desk.lease.allows
 
 
+def test_a_trade_that_closes_right_after_midnight_is_judged_by_the_new_day() -> None:
+    """CB-1: yesterday's loss ends with yesterday, also before the first account figures of the new day."""
+    desk = a_desk()
+    desk.wait(12 * HOUR_MS - 1_000)
+    desk.account(equity=9_740)
+    assert "DAILY_LOSS" in reasons(desk)
+    desk.wait(1_500)
+    desk.trade("-1")
+    assert desk.lease.allows
+    desk.trade("-250")
+    assert "DAILY_LOSS" in reasons(desk), "the new day has a limit of its own"
+
+
 def test_daily_loss_is_seen_in_trades_before_the_account_is_read_again() -> None:
     """The next entry may come before the next balance."""
     desk = a_desk(loss_streak=100, hourly_losses=100)
@@ -290,6 +303,54 @@ def test_slow_unexplained_drift_is_no_emergency() -> None:
     assert desk.lease.allows
 
 
+@pytest.mark.parametrize("counted", [600, -400])
+def test_a_new_executor_that_counts_from_zero_neither_makes_nor_hides_an_emergency(counted: int) -> None:
+    """EM-4: what its predecessor had counted did not come back with its death, and is not forgotten either."""
+    desk = a_desk(daily_loss_pct=Decimal(90), drawdown_pct=Decimal(90))
+    desk.give(ExecutorUp(epoch=1))
+    desk.account()
+    desk.wait(MINUTE_MS)
+    desk.account(unexplained=counted)
+    desk.give(ExecutorUp(epoch=2))
+    assert not any(isinstance(e, Instruct) for e in desk.account())
+    desk.wait(MINUTE_MS)
+    effects = desk.account(unexplained=-600 if counted > 0 else -200)
+    assert any(isinstance(e, Instruct) for e in effects), "six percent within two minutes"
+
+
+def test_unexplained_money_is_remembered_over_the_breakers_own_death() -> None:
+    """EM-4: half before, half after."""
+    desk = a_desk(daily_loss_pct=Decimal(90), drawdown_pct=Decimal(90))
+    desk.account()
+    for _ in range(40):
+        desk.wait(20_000)
+        desk.account()
+    desk.account(unexplained=-300)
+    reborn = Desk(desk.settings, saved=desk.saved)
+    reborn.clock.advance(desk.clock.mono() - reborn.clock.mono())
+    assert any(isinstance(e, Instruct) for e in reborn.account(unexplained=-600))
+
+
+def test_an_executor_that_dies_over_closing_everything_leaves_it_to_the_next() -> None:
+    """EM-2, EM-4: the next one is told again, as long as the emergency is one."""
+    desk = a_desk(daily_loss_pct=Decimal(90), drawdown_pct=Decimal(90))
+    assert not any(isinstance(e, Instruct) for e in desk.give(ExecutorUp(epoch=2)))
+    desk.account(unexplained=-600)
+    again = [e.command for e in desk.give(ExecutorUp(epoch=3)) if isinstance(e, Instruct)]
+    assert [type(command) for command in again] == [Flatten]
+    assert any(isinstance(e, Instruct) for e in Desk(desk.settings, saved=desk.saved).give(ExecutorUp(epoch=3)))
+    desk.wait(11 * MINUTE_MS)
+    assert not any(isinstance(e, Instruct) for e in desk.give(ExecutorUp(epoch=4)))
+    desk.give(ResumeTrading(reason="looked into"))
+    desk.api(p95=1_500)
+    desk.wait(30_001)
+    desk.api(p95=1_500)
+    assert any(isinstance(e, Instruct) for e in desk.give(ExecutorUp(epoch=5)))
+    for _ in range(3):
+        desk.api()
+    assert not any(isinstance(e, Instruct) for e in desk.give(ExecutorUp(epoch=6)))
+
+
 def test_kill_is_pushed_at_once_and_survives_a_restart() -> None:
     """CB-13: lease first, then saved; the saved state is a veto in the next life."""
     desk = a_desk()
@@ -345,8 +406,11 @@ def test_trades_closed_while_it_was_dead_are_judged_at_the_start() -> None:
         for seq in (1, 2, 3)
     )
     desk = Desk(closed=closed, last_close_seq=3)
+    assert any(isinstance(e, Alert) and "LOSS_STREAK" in e.text for e in desk.effects), "people hear of it, too"
     desk.account()
     assert "LOSS_STREAK" in reasons(desk)
+    later = Desk(closed=closed, last_close_seq=3, saved=desk.saved)
+    assert not any(isinstance(e, Alert) for e in later.effects)
     assert desk.lease.judged_through == 3
 
 

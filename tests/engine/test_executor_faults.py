@@ -8,11 +8,16 @@ import pytest
 
 from tests.engine.world import Trader, World, a_plan
 from vortex.domain.commands import Attach, EnterTrade, Flatten, Halt, LiftHalt, RaiseFence, Reconcile
-from vortex.domain.events import EntryDenied
+from vortex.domain.effects import ReadBalance
+from vortex.domain.events import AccountSampled, EntryDenied
 from vortex.domain.orders import OrderState, Side, VenueFill
-from vortex.domain.outcomes import FillReported, LinkDown, SnapshotFailed, UserStreamDown
-from vortex.domain.records import FillRecorded, OrderIntended, TradeFinished, TradeOpened
+from vortex.domain.outcomes import BalanceTaken, FillReported, LinkDown, SnapshotFailed, UserStreamDown
+from vortex.domain.records import EquityTaken, FillRecorded, OrderIntended, TradeFinished, TradeOpened
+from vortex.engine.accounts import DAY_MS
+from vortex.engine.desk import request_key
+from vortex.engine.executor_view import answer_key
 from vortex.execution.specs import entry_spec
+from vortex.kernel.clock import MS
 
 E0, S0, T0, C0 = (f"v7-BTCUSDT-1-{leg}0" for leg in "ESTC")
 
@@ -82,6 +87,46 @@ def test_what_a_closed_part_cost_is_known_after_a_restart_too() -> None:
     world.ready()
     after = world.executor.view()["account"]
     assert (after["pnl_today"], after["fees_today"]) == (before["pnl_today"], before["fees_today"])
+
+
+def midnight(world: World) -> int:
+    """How many ms it is to the next one."""
+    return DAY_MS - world.venue.now_ms % DAY_MS
+
+
+def test_a_trade_that_ends_before_midnight_is_yesterdays_although_the_journal_heard_of_it_after() -> None:
+    """S2-1: the day's result is the same before a restart as after it, and as the breaker counts it."""
+    world = a_world()
+    world.advance(midnight(world) - 7_000)
+    world.price(50_000.0)
+    world.want()
+    world.feed(*world.venue.fill(E0, 49))
+    world.live(4_500)
+    world.price(50_000.0)
+    world.journal.down = True
+    world.live(1_500)
+    assert world.venue.positions["BTCUSDT"] == 0
+    world.live(2_000)
+    world.journal.down = False
+    world.live(1_000)
+    assert finished(world) == ["NO_FILL"]
+    assert world.executor.view()["account"]["fees_today"] == "0"
+    world.boot()
+    world.ready()
+    assert world.executor.view()["account"]["fees_today"] == "0"
+
+
+def test_a_day_opens_with_the_same_equity_for_an_executor_and_for_its_successor() -> None:
+    """CB-1 is a share of it: the last equity before midnight, however soon after it another incarnation asks."""
+    world = a_world()
+    world.advance(midnight(world) - 2_000)
+    world.advance(4_000)
+    world.venue.wallet = Decimal(9_900)
+    world.advance(10_000)
+    day_ms = world.venue.now_ms - world.venue.now_ms % DAY_MS
+    taken = [record for record in world.journal.of(EquityTaken) if record.ts_ms >= day_ms]
+    sampled = [event for event in world.breaker if isinstance(event, AccountSampled)]
+    assert sampled[-1].day_open_equity == taken[0].equity == 10_000
 
 
 def test_half_filled_at_the_timeout_goes_on_with_adjusted_sizes() -> None:
@@ -156,6 +201,72 @@ def test_a_position_whose_stop_cannot_be_replaced_is_closed() -> None:
     world.feed(*world.venue.end(S0, OrderState.EXPIRED, "7"))
     assert finished(world) == ["EMERGENCY"]
     assert is_clean(world)
+
+
+class RefusedForLong(dict[str, int]):
+    """The exchange takes neither stops nor closes, however often."""
+
+    def __contains__(self, leg: object) -> bool:
+        return leg in ("S", "C")
+
+    def pop(self, *_: object) -> int:
+        return -4140
+
+
+def test_closes_that_are_refused_for_long_leave_ever_more_slowly_and_never_end_the_executor() -> None:
+    """S3-2: a trade has ids for 256 closes; a quarter of an hour of refusals is outlived, then people are told."""
+    world = a_world()
+    world.price(50_000.0)
+    world.want()
+    world.feed(*world.venue.fill(E0))
+    world.venue.refuse = RefusedForLong()
+    world.feed(*world.venue.end(S0, OrderState.CANCELED))
+    closes = lambda: sum("-C" in spec.client_order_id for spec in world.venue.requests)  # noqa: E731
+    world.live(600_000)
+    assert 100 < closes() < 256
+    world.live(900_000)
+    assert closes() == 256
+    by_hand = [alert for alert in world.alerts if "by hand" in alert.text]
+    assert len(by_hand) == 1
+    world.boot()
+    world.ready()
+    world.live(10_000)
+    assert closes() == 256
+
+
+def test_a_close_that_is_taken_after_minutes_of_refusals_ends_the_trade() -> None:
+    """S3-2."""
+    world = a_world()
+    world.price(50_000.0)
+    world.want()
+    world.feed(*world.venue.fill(E0))
+    world.venue.refuse = RefusedForLong()
+    world.feed(*world.venue.end(S0, OrderState.CANCELED))
+    world.live(180_000)
+    world.venue.refuse = {}
+    world.live(10_000)
+    assert is_clean(world)
+
+
+def test_a_wall_clock_that_jumps_back_fills_no_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3-7: what was spent a minute ago is over, whatever the time of day is said to be."""
+    world = a_world()
+    world.want()
+    world.live(5_100)
+    unix = world.clock.unix
+    monkeypatch.setattr(world.clock, "unix", lambda: unix() - 3_600_000 * MS)
+    world.advance(65_000)
+    throttle = world.executor.view()["throttle"]
+    assert throttle["orders_1m"] == 0
+    assert throttle["weight_1m"] < 300
+
+
+def test_a_balance_that_cannot_be_read_counts_as_the_request_it_was() -> None:
+    """EM-2: its latency is known, and no request is waited for any more."""
+    asked = request_key(ReadBalance(token=-3))
+    assert answer_key(SnapshotFailed(token=-3, reason="timeout")) == (asked, False)
+    assert answer_key(BalanceTaken(token=-3, balance=World().venue.balance())) == (asked, True)
+    assert answer_key(SnapshotFailed(token=3, reason="timeout")) == ("snapshot/3", False)
 
 
 def test_the_guard_closes_a_bare_position_whose_symbol_is_dead() -> None:

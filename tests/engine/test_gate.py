@@ -110,6 +110,24 @@ def test_levels_on_the_wrong_side_are_refused(levels: dict[str, int]) -> None:
     assert approve_entry(plan, (entry_spec("v7", plan),), facts()) is DenyCode.BAD_LEVELS
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"notional": Decimal(5)}, {"notional_cap": Decimal(5_000)}, {"margin_used": Decimal(8_500)}],
+)
+def test_what_just_reaches_a_limit_of_size_passes(change: dict[str, Any]) -> None:
+    """S2-2: the minimum, the cap, and 90 % of 10 000 with the 500 that 5 000 cost at leverage 10."""
+    plan = a_plan()
+    assert isinstance(approve_entry(plan, (entry_spec("v7", plan),), facts(**change)), Approved)
+
+
+def test_levels_a_tick_from_the_entry_are_on_the_right_side() -> None:
+    """At the entry itself they are not."""
+    plan = a_plan(stop_px_ticks=499_999, take_profit_px_ticks=500_001)
+    assert isinstance(approve_entry(plan, (entry_spec("v7", plan),), facts()), Approved)
+    plan = a_plan(take_profit_px_ticks=500_000)
+    assert approve_entry(plan, (entry_spec("v7", plan),), facts()) is DenyCode.BAD_LEVELS
+
+
 def test_a_lease_says_no_by_itself() -> None:
     """VETO, and yes only with everything in order."""
     no = Lease(epoch=2, allows=False, judged_through=5, expires_mono_ns=1_000)

@@ -74,6 +74,39 @@ def test_a_gap_makes_it_cold_until_it_is_filled() -> None:
     assert feed.handle(Backfilled(200)) == [Warm()]
 
 
+def test_a_gap_is_a_sign_of_life_and_its_repair_has_the_time_of_a_new_connection() -> None:
+    """Stale 2 s after it, not after what came before."""
+    feed = live()
+    feed.handle(GapSeen(1_500, 77))
+    assert feed.last_seen_ms == 1_500
+    assert feed.handle(Ticked(3_500)) == []
+    assert feed.handle(Ticked(3_501)) == [Ping()]
+
+
+def test_what_just_reaches_a_limit_of_time_is_not_too_late() -> None:
+    """5 s to connect, 2 s to answer a ping."""
+    feed = link()
+    feed.handle(Start(0))
+    assert feed.handle(Ticked(5_000)) == []
+    assert [type(e) for e in feed.handle(Ticked(5_001))] == [Silent, HangUp, Retry]
+    feed = live()
+    feed.handle(Ticked(2_001))
+    assert feed.handle(Ticked(4_001)) == []
+    assert [type(e) for e in feed.handle(Ticked(4_002))] == [HangUp, Retry]
+
+
+def test_a_feed_that_was_stopped_starts_without_the_delays_of_its_past() -> None:
+    """Its first loss waits a second again."""
+    feed = live()
+    for _ in range(3):
+        feed.handle(Lost(0, "reset"))
+        feed.handle(RetryDue(0))
+    feed.handle(Stop(0))
+    feed.handle(Start(10))
+    assert feed.last_seen_ms == 10
+    assert feed.handle(Lost(20, "refused"))[-1].attempt == 0
+
+
 def test_silence_is_pinged_then_told_once_then_reconnected() -> None:
     """Stale after 2 s, reconnected 2 s later, emergency after 5 s (E0-6), once."""
     feed = live()

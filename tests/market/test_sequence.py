@@ -118,6 +118,24 @@ def test_quotes_go_forward_and_prices_without_ids_pass() -> None:
     assert [watch.check(m, now).usable for m in (quote, quote, mark, mark)] == [True, False, True, True]
 
 
+def test_after_a_reconnect_quotes_start_anew_and_repeats_are_all_counted() -> None:
+    """Another connection may be a little behind the one before."""
+    watch = SequenceWatch()
+    quote = BestQuote(symbol="BTCUSDT", ts_ms=NOW_MS, update_id=3, bid_px=1.0, bid_qty=1.0, ask_px=2.0, ask_qty=1.0)
+    assert [watch.check(quote, now).usable for _ in range(3)] == [True, False, False]
+    assert watch.counts[("BestQuote", Verdict.REPEATED)] == 2
+    watch.forget()
+    assert watch.check(quote, now).usable
+
+
+def test_the_updates_that_a_book_has_missed_are_named() -> None:
+    """From the one after the last to the one before this."""
+    watch = SequenceWatch()
+    watch.check(depth(20, 10), now)
+    finding = watch.check(depth(40, 30), now)
+    assert (finding.verdict, finding.missing_from, finding.missing_to) == (Verdict.GAP, 21, 30)
+
+
 def test_a_candle_that_opens_after_it_was_told_is_ahead() -> None:
     """Whatever the clock: a minute that has not begun has no prices."""
     watch = SequenceWatch()

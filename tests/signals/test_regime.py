@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import talib
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +52,37 @@ def test_volatility_is_ranked_within_its_last_day(build, seed: int) -> None:
     now = history[-1] * candles[-1].close / 100.0
     ranks = np.searchsorted([said["p_low"], said["p_high"], said["p_extreme"]], now, side="right")
     assert regime.vol_phase is (VolPhase.LOW, VolPhase.NORMAL, VolPhase.HIGH, VolPhase.EXTREME)[ranks]
+
+
+def plainly_read(three, px: float):
+    """Phase, range and volatility of closed 3m candles and a price, by TA-Lib and lists (E5-1, E5-2)."""
+    high, low, close = (np.array([getattr(c, name) for c in three]) for name in ("high", "low", "close"))
+    atr, adx = talib.ATR(high, low, close, 14), talib.ADX(high, low, close, 14)[-1]
+    averages = talib.EMA(close, 9)
+    slope_pct = (averages[-1] - averages[-6]) / 5 / px * 100
+    top, bottom, margin = max(high[-20:-10]), min(low[-20:-10]), atr[-1] / 4
+    stayed = all(bottom - margin <= value <= top + margin for value in [*close[-10:], px])
+    in_range = stayed and top - bottom <= 4 * atr[-1]
+    trends = adx > 25 and abs(slope_pct) > 0.005
+    phase = Phase.TRENDING if trends else Phase.RANGING if adx >= 20 or in_range else Phase.CHOPPY
+    shares = np.percentile((atr / close * 100)[-480:][-len(three) + 14 :], (20, 80, 95))
+    rank = int(np.searchsorted(shares, atr[-1] / px * 100, side="right"))
+    return phase, in_range, (VolPhase.LOW, VolPhase.NORMAL, VolPhase.HIGH, VolPhase.EXTREME)[rank], adx
+
+
+def test_the_regime_is_what_a_plain_reading_of_the_candles_says(build) -> None:
+    """E5-1, E5-2 on random walks of random length, calm ones that end lively and the other way round."""
+    rng, seen = np.random.default_rng(1), set()
+    for seed in range(16):
+        candles = build.history(3 * int(rng.integers(115, 533)), seed)
+        px = float(100.0 * np.exp(rng.normal(0.0, 1e-3)))
+        _, regime = regime_of(build, candles, px)
+        phase, in_range, vol, adx = plainly_read([c for c in candles if c.interval is Interval.M3], px)
+        assert (regime.phase, regime.in_range, regime.vol_phase) == (phase, in_range, vol), seed
+        assert regime.adx == pytest.approx(adx, rel=1e-9)
+        seen.add((phase, in_range))
+    assert {phase for phase, _ in seen} == {Phase.TRENDING, Phase.RANGING, Phase.CHOPPY}
+    assert {in_range for _, in_range in seen} == {True, False}
 
 
 def test_extreme_volatility_is_not_tradeable_and_low_tightens_everything(build) -> None:

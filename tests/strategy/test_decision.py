@@ -171,6 +171,23 @@ def test_strategy_sums_are_those_of_the_specification(make, changes: dict, expec
     assert make.sums(sum_strategies, **changes) == expected
 
 
+def test_an_rsi_that_is_not_known_yet_is_no_extreme(make) -> None:
+    """S1-3: a cold E3 says 0, and 0 is below 25."""
+    board = make.board(rsi=0.0, phase=Phase.CHOPPY)
+    tenths = np.zeros(3, np.int64)
+    for warm, sum_of_b in ((1, 4 + 2), (0, 2)):
+        board.state[0]["technical"]["warm"] = warm
+        sum_strategies(board.state[0], limits_of(PLAIN)[0], tenths)
+        assert tenths[1] == sum_of_b
+
+
+def test_a_drill_enters_against_the_flow_and_while_the_score_settles(make) -> None:
+    """Its switches turn these two items off, and only for it."""
+    board = make.board(directions=(-1, 1, 1, 1), settled=0)
+    assert decided(board, DRILL_DECISION).failed == ()
+    assert decided(board).failed == ("order_flow_opposite", "score_stable")
+
+
 def test_a_flow_of_just_the_strength_adds_nothing(make) -> None:
     """S1-3: E1 strength > 0.60."""
     assert make.sums(sum_strategies, DecisionSettings(flow_strength=0.79))[0] == 10

@@ -81,6 +81,7 @@ def test_a_level_behind_the_price_is_not_in_the_way(make) -> None:
         ("B.trigger.band", {"bb_zone": UPPER}),
         ("B.confirm", {"imbalance": -0.5}),
         ("B.confirm", {"cvd_divergence": -1}),
+        ("B.confirm", {"cvd_divergence": 0}),
         ("B.filter.ranging", {"phase": Phase.TRENDING}),
         ("B.filter.ranging", {"phase": Phase.CHOPPY}),
         ("B.filter.extreme", {"vol": VolPhase.EXTREME}),
@@ -107,6 +108,7 @@ def test_reversion_sells_at_the_upper_band(make) -> None:
         ("C.trigger.momentum", {"liq_side": ABOVE}),
         ("C.trigger.momentum", {"directions": (0, 0, -1, -1)}),
         ("C.trigger.momentum", {"directions": (1, -1, -1, -1)}),
+        ("C.trigger.momentum", {"directions": (-1, 1, -1, -1)}),
         ("C.confirm", {"big_trade": 0}),
         ("C.confirm", {"oi_change_pct": 0.1}),
         ("C.filter.volatility", {"vol": VolPhase.LOW}),
@@ -133,6 +135,44 @@ def test_what_just_reaches_a_limit_counts_as_the_specification_says(make) -> Non
     assert cascade(make, **(C_SHORT | {"vol": VolPhase.HIGH})) == ()
 
 
+@pytest.mark.parametrize("directions", [(-1, 0, 0, 0), (0, -1, 0, 0)])
+def test_order_flow_or_ticks_alone_push_towards_a_cluster(make, directions: tuple[int, ...]) -> None:
+    """C: E1/E2 momentum; the other one may be neutral."""
+    assert cascade(make, **(C_SHORT | {"directions": directions})) == ()
+
+
+NOT_CONFIRMED_A = {"imbalance": 0.0, "cvd_slope": 0.0, "trend": 0, "resistance": 100.01}
+NOT_CONFIRMED_B = {"imbalance": 0.0, "cvd_divergence": 0, "rsi_divergence": 0}
+NOT_CONFIRMED_C = {"oi_change_pct": 0.0, "big_trade": 0, "breakout": 0}
+
+
+@pytest.mark.parametrize("only", [{"imbalance": 0.3}, {"cvd_slope": 0.1}, {"trend": 1}, {"resistance": 0.0}])
+def test_no_confirmation_of_momentum_is_enough_alone(make, only: dict) -> None:
+    """A: two of four, whichever the first is."""
+    assert momentum(make, **(NOT_CONFIRMED_A | only)) == ("A.confirm",)
+
+
+@pytest.mark.parametrize("only", [{"imbalance": 0.5}, {"cvd_divergence": 1}, {"rsi_divergence": 1}])
+def test_no_confirmation_of_reversion_is_enough_alone(make, only: dict) -> None:
+    """B: two of three, whichever the first is."""
+    assert reversion(make, **(B_LONG | NOT_CONFIRMED_B | only)) == ("B.confirm",)
+
+
+@pytest.mark.parametrize("only", [{"oi_change_pct": -0.1}, {"big_trade": 1}, {"breakout": 1}])
+def test_no_confirmation_of_a_cascade_is_enough_alone(make, only: dict) -> None:
+    """C: two of three, whichever the first is."""
+    assert cascade(make, **(C_SHORT | NOT_CONFIRMED_C | only)) == ("C.confirm",)
+
+
+def test_everything_that_is_missing_is_named(make) -> None:
+    """Not only the first or the last (S1-2); a phase is one thing, so that CHOPPY and EXTREME fail together."""
+    wild = {"phase": Phase.CHOPPY, "vol": VolPhase.EXTREME}
+    no_burst = {"velocity_ratio": 1.0, "streak": 0, "spike_ratio": 1.0}
+    assert momentum(make, **(NOT_CONFIRMED_A | no_burst | wild)) == MOMENTUM_CONDITIONS
+    assert reversion(make, **(NOT_CONFIRMED_B | wild)) == REVERSION_CONDITIONS
+    assert cascade(make, **(NOT_CONFIRMED_C | {"volume_spike": 0} | wild)) == CASCADE_CONDITIONS
+
+
 def test_an_eaten_wall_confirms_a_cascade(make) -> None:
     """Two of three."""
     assert cascade(make, **(C_SHORT | {"big_trade": 0, "breakout": 1})) == ()
@@ -142,6 +182,11 @@ def test_an_eaten_wall_confirms_a_cascade(make) -> None:
 @pytest.mark.parametrize("side", [LONG, SHORT])
 def test_the_drill_asks_for_nothing(make, kernel, side: int) -> None:
     """Its switches turn every condition off, for both sides, whatever the engines say."""
-    against = {"directions": (-side, -side, -side, -side), "imbalance": -side * 0.9, "cvd_slope": -side, "streak": 0}
+    against = {
+        "directions": (-side, -side, -side, -side),
+        "imbalance": -side * 0.9,
+        "cvd_slope": -side,
+        "streak": -9 * side,
+    }
     wild = {"phase": Phase.CHOPPY, "vol": VolPhase.EXTREME, "volume_spike": 0, "rsi": 50.0}
     assert make.judged(kernel, DRILL_DECISION, side, **against, **wild) == 0

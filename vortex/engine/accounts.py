@@ -68,15 +68,7 @@ class Accounts:
             )
         )
         if now - self._equity_recorded_ms >= self._desk.settings.equity_every_ms:
-            self._equity_recorded_ms = now
-            self._ledger.record(
-                EquityTaken(
-                    ts_ms=now,
-                    equity=balance.margin_balance,
-                    wallet=balance.wallet,
-                    margin_used=self.margin_used(),
-                )
-            )
+            self._record_equity(balance)
 
     def reported(self, event: AccountReported) -> None:
         """The user stream's word on the wallet; its reason says whether we know why."""
@@ -86,10 +78,11 @@ class Accounts:
             self._wallet_expected, self._gap = Decimal(event.wallet), Decimal(0)
 
     def closed(self, trade: ClosedTrade) -> None:
-        """One more finished trade."""
+        """One more finished trade. One that ended before midnight is yesterday's, whenever its end became durable."""
         self._roll_day()
-        self._pnl_today += trade.pnl_net
-        self._fees_today += trade.fees
+        if trade.exit_ms // DAY_MS == self._day:
+            self._pnl_today += trade.pnl_net
+            self._fees_today += trade.fees
         if trade.exit_reason != "NO_FILL":
             self._recent = [*self._recent[1 - CLOSED_KEPT :], trade]
             self.closed_count += 1
@@ -99,21 +92,32 @@ class Accounts:
         self._wallet_expected, self._gap = None, Decimal(0)
 
     def _explain(self, wallet: Decimal) -> None:
-        """A gap to the expected wallet that stands from one reading to the next, unexplained by the stream, counts."""
+        """What of a gap to the expected wallet stands from reading to reading, unexplained by the stream, counts."""
         if self._wallet_expected is None:
             self._wallet_expected = wallet
         gap = wallet - self._wallet_expected
-        if gap and gap == self._gap:
-            self._unexplained += gap
-            self._wallet_expected, gap = wallet, Decimal(0)
+        if gap * self._gap > 0:
+            stood = min(gap, self._gap, key=abs)
+            self._unexplained += stood
+            self._wallet_expected += stood
+            gap -= stood
         self._gap = gap
 
+    def _record_equity(self, balance: VenueBalance) -> None:
+        now = self._equity_recorded_ms = self._desk.now_ms
+        self._ledger.record(
+            EquityTaken(ts_ms=now, equity=balance.margin_balance, wallet=balance.wallet, margin_used=self.margin_used())
+        )
+
     def _roll_day(self) -> None:
+        """A day opens with the equity last seen; recorded, so that a successor takes the same for its opening."""
         day = self._desk.now_ms // DAY_MS
         if day != self._day:
             self._day = day
             self._pnl_today = self._fees_today = Decimal(0)
             self.day_open_equity = None if self.balance is None else self.balance.margin_balance
+            if self.balance is not None:
+                self._record_equity(self.balance)
 
     # --- figures ---
 

@@ -127,7 +127,7 @@ class Answers:
         """Provably not sent: back to intended, and out again while it still makes sense."""
         self._orders.apply(order, Deferred(reason))
         if order.state is OrderState.INTENDED:
-            self._desk.throttle.block(self._desk.now_ms, retry_ms)
+            self._desk.throttle.block(self._desk.mono_ms, retry_ms)
             self._desk.set_timer(f"resend/{order.spec.client_order_id}", max(RESEND_MIN_MS, retry_ms))
 
     def _resend(self, order: Order) -> None:

@@ -20,10 +20,13 @@ from vortex.kernel.clock import MS, Clock
 from vortex.kernel.errors import LocalViolation
 from vortex.risk.breaker_settings import BreakerSettings
 from vortex.risk.breakers import (
+    FEE_ALERT,
     Breakers,
     Happening,
     Judged,
     Verdict,
+    closing_due,
+    count_anew,
     expire,
     judge_account,
     judge_api,
@@ -55,8 +58,10 @@ class BreakerEngine:
         self._settings = settings if settings is not None else BreakerSettings()
         self._state = Breakers() if saved_json is None else msgspec.json.decode(saved_json, type=Breakers)
         self._saved_peak = self._state.peak_equity
+        self._missed: dict[str, Happening] = {}
         for trade in sorted(closed, key=lambda row: row.close_seq):
-            self._state, _ = judge_trade(self._state, _as_event(trade), self._settings)
+            self._state, happened = judge_trade(self._state, _as_event(trade), self._settings)
+            self._missed |= {what.code: what for what in happened}
         if last_close_seq > self._state.judged_through:
             self._state = msgspec.structs.replace(self._state, judged_through=last_close_seq)
         self._account_ms = -self._settings.account_age_max_ms - 1
@@ -64,8 +69,14 @@ class BreakerEngine:
         self._instructions = 0
 
     def start(self) -> list[Effect]:
-        """The first lease is a veto: the account has not been seen."""
-        return [*self._lend(event="STARTED", reason="", force=True), self._timer()]
+        """The first lease is a veto: the account has not been seen. What tripped while no breaker lived is said now."""
+        self._state = expire(self._state, self._now_ms)
+        effects = [*self._lend(event="STARTED", reason="", force=True), self._timer()]
+        standing = {trip.code.value for trip in self._state.trips} | ({FEE_ALERT} if self._state.fee_alerted else set())
+        for code, what in self._missed.items():
+            if code in standing:
+                effects += self._announce(what)
+        return effects
 
     def handle(self, event: BreakerEvent | BreakerCommand | TimerFired) -> list[Effect]:
         """Judge one thing and lend out what follows."""
@@ -79,7 +90,8 @@ class BreakerEngine:
                 return self._after(judge_trade(self._state, event, self._settings), save=True)
             case AccountSampled():
                 self._account_ms = self._clock.mono() // MS
-                return self._after(judge_account(self._state, event, self._settings), save=self._peak_grew())
+                judged = judge_account(self._state, event, self._settings)
+                return self._after(judged, save=self._is_worth_saving(judged[0]))
             case ApiSampled():
                 return self._after(judge_api(self._state, event, self._settings), save=False)
             case LatchKill(reason=reason):
@@ -87,10 +99,7 @@ class BreakerEngine:
             case ResumeTrading(reason=reason):
                 return self._after(resume(self._state, reason, self._now_ms), save=True)
             case ExecutorUp(epoch=epoch):
-                return [
-                    Audit(kind="breaker.executor_up", detail={"epoch": epoch}),
-                    *self._lend(event="EXECUTOR_UP", reason="", force=True),
-                ]
+                return self._meet(epoch)
             case _:
                 raise LocalViolation(f"the breaker cannot take {type(event).__name__}")
 
@@ -128,8 +137,20 @@ class BreakerEngine:
         """A trade was missed: the next incarnation reads it from the journal."""
         return self._state.judged_through > 0 and event.close_seq > self._state.judged_through + 1
 
-    def _peak_grew(self) -> bool:
-        return self._state.peak_equity > self._saved_peak * PEAK_SAVED_STEP
+    def _is_worth_saving(self, after: Breakers) -> bool:
+        """The peak has grown, or money has moved that nobody explains."""
+        before = self._state.unexplained[-1][1] if self._state.unexplained else 0
+        return after.peak_equity > self._saved_peak * PEAK_SAVED_STEP or after.unexplained[-1][1] != before
+
+    def _meet(self, epoch: int) -> list[Effect]:
+        """An executor introduces itself: it is lent a lease, and told what its predecessor may have left undone."""
+        before, self._state = self._state, count_anew(self._state, epoch)
+        effects: list[Effect] = [
+            Audit(kind="breaker.executor_up", detail={"epoch": epoch}),
+            *self._lend(event="EXECUTOR_UP", reason="", force=True, save=self._state.unexplained != before.unexplained),
+        ]
+        why = closing_due(self._state, self._settings, self._now_ms)
+        return effects if why is None else [*effects, self._close_all(why)]
 
     def _after(self, judged: Judged, *, save: bool) -> list[Effect]:
         before = self._state.judged_through
@@ -151,12 +172,13 @@ class BreakerEngine:
             Alert(level="critical" if what.close_all else "warning", text=f"breaker {what.code}: {what.reason}"),
         ]
         if what.close_all:
-            self._instructions += 1
-            request_id = f"breaker-{self._epoch}-{self._instructions}"
-            effects.append(
-                Instruct(command=Flatten(request_id=request_id, why=f"{what.code}: {what.reason}", latch=False))
-            )
+            effects.append(self._close_all(f"{what.code}: {what.reason}"))
         return effects
+
+    def _close_all(self, why: str) -> Effect:
+        self._instructions += 1
+        request_id = f"breaker-{self._epoch}-{self._instructions}"
+        return Instruct(command=Flatten(request_id=request_id, why=why, latch=False))
 
     def _lend(self, *, event: str, reason: str, force: bool, save: bool = False) -> list[Effect]:
         """A lease, with the saving before or after it as the first law says."""

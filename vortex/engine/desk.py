@@ -73,6 +73,11 @@ class Desk:
         """Monotonic time in ns."""
         return self.clock.mono()
 
+    @property
+    def mono_ms(self) -> int:
+        """Monotonic time in ms: what budgets are counted by, so that a clock that jumps neither fills nor frees one."""
+        return self.clock.mono() // MS
+
     def stamp_ms(self) -> int:
         """The exchange's clock now, in ms: taken before the commit that allows a request (decision 5)."""
         return self._venue_ms() if self._venue_ms is not None else self.now_ms
@@ -94,7 +99,7 @@ class Desk:
         if isinstance(effect, TakeSnapshot):
             cost = SNAPSHOT_ONE if effect.symbol else SNAPSHOT_ALL
         if cost is not None:
-            self.throttle.spend(self.now_ms, cost)
+            self.throttle.spend(self.mono_ms, cost)
         key = request_key(effect)
         if key:
             self.api.began(key, self.mono_ns)

@@ -70,7 +70,7 @@ class Entries:
         if isinstance(verdict, DenyCode):
             self.deny(plan, verdict)
             return
-        self._desk.throttle.entered(self._desk.now_ms, ENTRY_COST)
+        self._desk.throttle.entered(self._desk.mono_ms, ENTRY_COST)
         if self._leverage.get(plan.symbol) != plan.leverage:
             self._leverage[plan.symbol] = plan.leverage
             self._desk.emit(SetLeverage(symbol=plan.symbol, leverage=plan.leverage))
@@ -105,7 +105,7 @@ class Entries:
         )
 
     def _facts(self, plan: TradePlan) -> EntryFacts:
-        symbol, settings, now = plan.symbol, self._desk.settings, self._desk.now_ms
+        symbol, settings = plan.symbol, self._desk.settings
         instrument = self._desk.instrument(symbol)
         doubtful = any(order.state is OrderState.IN_DOUBT for order in self._orders.open_of(symbol))
         leftovers = symbol not in self._trades.open and bool(self._orders.open_of(symbol))
@@ -121,7 +121,7 @@ class Entries:
             next_trade_no=self._trades.number_for(symbol),
             age_ms=self._desk.stamp_ms() - plan.decided_ms,
             age_max_ms=settings.intent_age_max_ms,
-            has_budget=self._desk.throttle.admits_entry(now, ENTRY_COST),
+            has_budget=self._desk.throttle.admits_entry(self._desk.mono_ms, ENTRY_COST),
             equity=self._accounts.equity,
             margin_used=self._accounts.margin_used(),
             margin_share_max=settings.margin_share_max,

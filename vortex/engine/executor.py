@@ -54,7 +54,7 @@ from vortex.engine.reconciler import Reconciler, Round
 from vortex.engine.sessions import Sessions
 from vortex.engine.trades import Trades
 from vortex.execution.settings import ExecutionSettings
-from vortex.kernel.clock import Clock
+from vortex.kernel.clock import MS, Clock
 from vortex.ports import PermitReader
 
 FILLS_OVERLAP_MS = 60_000
@@ -251,7 +251,9 @@ class ExecutorEngine:
             case UserStreamUp():
                 self._accounts.stream_restarted()
                 losses = self._stream_losses
-                self._reconciler.begin(Round("user stream up", "", quick=True, then=lambda _: self._stream_up(losses)))
+                self._reconciler.begin(
+                    Round("user stream up", "", quick=True, then=lambda seen: self._stream_up(losses, seen))
+                )
             case UserStreamDown(reason=reason):
                 self._doors.user_stream_up = False
                 self._stream_losses += 1
@@ -261,7 +263,7 @@ class ExecutorEngine:
             case AccountReported():
                 self._account(event)
             case UsageReported(weight_1m=weight, orders_10s=orders_10s, orders_1m=orders_1m):
-                self._desk.throttle.told(self._desk.now_ms, weight, orders_10s, orders_1m)
+                self._desk.throttle.told(self._desk.mono_ms, weight, orders_10s, orders_1m)
             case ApiSampled():
                 self._desk.emit(TellBreaker(event=event))
 
@@ -319,11 +321,15 @@ class ExecutorEngine:
         self._desk.audit("executor.serving", epoch=self._desk.epoch)
         self._sessions.open_waiting()
 
-    def _stream_up(self, losses_then: int) -> None:
+    def _stream_up(self, losses_then: int, seen: SnapshotTaken) -> None:
         """Compared since it came up, unless it was lost again meanwhile."""
         if losses_then != self._stream_losses:
             return
         self._doors.user_stream_up = True
+        horizon = seen.asked_mono_ns - self._settings.recent_ms * MS
+        for symbol in self._trades.open:  # what was recent was left out of the comparison: a stop may have died unheard
+            if any(order.touched_ns > horizon for order in self._trades.orders_of(symbol)):
+                self._desk.set_timer(f"look/{symbol}", self._settings.recent_ms)
         self._desk.audit("stream.up")
 
     # --- after every event ---
@@ -392,7 +398,7 @@ class ExecutorEngine:
             self._desk.throttle.rate.succeeded()
         else:
             self._desk.api.failed(key, self._desk.mono_ns)
-            self._desk.throttle.rate.failed(self._desk.now_ms)
+            self._desk.throttle.rate.failed(self._desk.mono_ms)
 
     # --- for people ---
 
@@ -412,6 +418,6 @@ class ExecutorEngine:
             "denials": dict(sorted(self._entries.denials.items())),
             "refused_transitions": dict(sorted(self._orders.illegal.items())),
             "journal": {"available": self._ledger.available, "backlog": self._ledger.backlog},
-            "throttle": self._desk.throttle.view(self._desk.now_ms),
+            "throttle": self._desk.throttle.view(self._desk.mono_ms),
             "close_seq": self._trades.close_seq,
         }

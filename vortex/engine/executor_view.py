@@ -91,6 +91,6 @@ def answer_key(event: object) -> tuple[str, bool]:
         case SnapshotTaken(token=token):
             return f"snapshot/{token}", True
         case SnapshotFailed(token=token):
-            return f"snapshot/{token}", False
+            return f"{'read' if token < 0 else 'snapshot'}/{token}", False
         case _:
             return "", False

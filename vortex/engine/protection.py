@@ -14,10 +14,14 @@ from vortex.engine.desk import Desk
 from vortex.engine.ledger import Ledger
 from vortex.engine.order_book import Order, OrderBook
 from vortex.engine.trades import Trades
+from vortex.execution.client_order_ids import ATTEMPT_MAX
 from vortex.execution.position import WORKING, closing_reason
 from vortex.execution.specs import close_spec, stop_spec
 from vortex.kernel.clock import MS
 from vortex.risk.gate import approve_reduction
+
+CLOSES_PER_PACE = 8
+"""So many closes leave at one pace; the next ones wait longer."""
 
 
 @dataclass(slots=True)
@@ -28,6 +32,8 @@ class _Exposure:
     total_ns: int = 0
     longest_ns: int = 0
     closes: int = 0
+    given_up: int = 0
+    """Number of the trade for which no close is left to try."""
 
 
 class Protection:
@@ -64,9 +70,10 @@ class Protection:
         if left_ns > 0:
             self._desk.set_timer(key, -(-left_ns // MS))
             return True
-        self._desk.alert("critical", f"{symbol}: no working stop, closing at market")
+        if exposure.given_up != self._trades.open[symbol].plan.trade_no:
+            self._desk.alert("critical", f"{symbol}: no working stop, closing at market")
         self.close(symbol, ExitReason.EMERGENCY)
-        self._desk.set_timer(key, self._desk.settings.close_retry_ms)
+        self._desk.set_timer(key, self._retry_ms(symbol))
         return True
 
     def close(self, symbol: str, reason: ExitReason) -> None:
@@ -77,11 +84,28 @@ class Protection:
             return
         own = closing_reason(self._trades.as_position(symbol))
         attempt = self._orders.attempts(symbol, book.plan.trade_no, Leg.CLOSE)
+        if attempt > ATTEMPT_MAX:
+            self._give_up(symbol, book.plan.trade_no)
+            return
         largest = self._desk.instrument(symbol).market_max_lots
         lots = max(-largest, min(largest, lots))
         spec = close_spec(self._desk.settings.account_tag, book.plan, attempt, lots, (own or reason).value)
         self._exposures.setdefault(symbol, _Exposure()).closes += 1
         self._send(self._orders.add(spec))
+
+    def _retry_ms(self, symbol: str) -> int:
+        """Closes that the exchange goes on refusing leave ever more slowly: a trade has ids for 256 of them, which so
+        last for a quarter of an hour instead of a minute."""
+        book = self._trades.open.get(symbol)
+        tried = 0 if book is None else self._orders.attempts(symbol, book.plan.trade_no, Leg.CLOSE)
+        return self._desk.settings.close_retry_ms * (1 + tried // CLOSES_PER_PACE)
+
+    def _give_up(self, symbol: str, trade_no: int) -> None:
+        exposure = self._exposures.setdefault(symbol, _Exposure())
+        if exposure.given_up != trade_no:
+            exposure.given_up = trade_no
+            text = f"{symbol}: the exchange refused {ATTEMPT_MAX + 1} closes; close the position by hand"
+            self._desk.alert("critical", text)
 
     def place_stop(self, symbol: str) -> None:
         """The first stop of an adopted position."""

@@ -156,6 +156,14 @@ class Position:
         """TP1 is done and something is left to trail."""
         return self.entry_over and self.target_filled >= self.target_lots > 0 and self.entered > 0
 
+    @property
+    def last_trail_ms(self) -> int:
+        """When the exchange last heard of a stop beyond break-even; 0 while none has trailed so far."""
+        if not self.entered:
+            return 0
+        trailed = (row for row in self.rows(Leg.STOP) if self.tighter(row.spec.trigger_ticks, self.break_even_ticks))
+        return max((row.update_ms for row in trailed), default=0)
+
     def break_even_stops(self) -> list[OrderRow]:
         """Stops at break-even or better that the exchange has confirmed."""
         return [

@@ -62,7 +62,8 @@ def rebuild(
 
     A living process may pass on what it remembers beside them: its last trail, and a wish to close not yet an order.
     """
-    position = replace(of_trade(trade, settings), trailed_ms=trailed_ms, close_why=close_why)
+    position = of_trade(trade, settings)
+    position = replace(position, trailed_ms=trailed_ms or position.last_trail_ms, close_why=close_why)
     return Machine(POSITION_TABLE, classify(position), position)
 
 

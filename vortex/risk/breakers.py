@@ -30,6 +30,10 @@ class Code(enum.StrEnum):
     NO_ACCOUNT = "NO_ACCOUNT"
 
 
+FEE_ALERT = "FEE_ALERT"
+"""CB-7 says something and vetoes nothing."""
+
+
 class Gate(enum.StrEnum):
     """State of the API breaker (CB-11)."""
 
@@ -74,6 +78,8 @@ class Breakers(msgspec.Struct, frozen=True, kw_only=True):
     day_open_equity: Decimal = Decimal(0)
     peak_equity: Decimal = Decimal(0)
     unexplained: tuple[tuple[int, Decimal], ...] = ()
+    counted_by: int = 0
+    """Epoch of the executor that counts what is unexplained; each begins at zero."""
     api: Gate = Gate.CLOSED
     api_since_ms: int = 0
     api_good: int = 0
@@ -139,6 +145,15 @@ def judge_account(state: Breakers, sample: AccountSampled, settings: BreakerSett
     return state, tuple(happened)
 
 
+def count_anew(state: Breakers, executor_epoch: int) -> Breakers:
+    """A new executor counts what is unexplained from zero: the window goes on from where its predecessor stood."""
+    if executor_epoch == state.counted_by:
+        return state
+    stood = state.unexplained[-1][1] if state.unexplained else Decimal(0)
+    carried = tuple((ms, amount - stood) for ms, amount in state.unexplained)
+    return msgspec.structs.replace(state, counted_by=executor_epoch, unexplained=carried)
+
+
 def judge_api(state: Breakers, sample: ApiSampled, settings: BreakerSettings) -> Judged:
     """CB-11 as CLOSED → OPEN → HALF_OPEN → CLOSED, and EM-2's closing when it stays open."""
     bad = sample.p95_ms > settings.api_p95_ms or sample.consecutive_failures >= settings.api_failures
@@ -153,6 +168,15 @@ def judge_api(state: Breakers, sample: ApiSampled, settings: BreakerSettings) ->
         )
         return closed, (Happening(code=Code.API_HEALTH.value, reason="the interface is well again"),)
     return msgspec.structs.replace(state, api=Gate.HALF_OPEN, api_good=good), ()
+
+
+def closing_due(state: Breakers, settings: BreakerSettings, now_ms: int) -> str | None:
+    """Why everything is to be closed still (EM-2, EM-4): the executor that was told may have died over it."""
+    if state.api is not Gate.CLOSED and state.api_closed_all:
+        return f"{Code.API_HEALTH.value}: {state.api.value}"
+    lately = now_ms - settings.unexplained_window_ms
+    trips = (trip for trip in state.trips if trip.code is Code.UNEXPLAINED and trip.since_ms >= lately)
+    return next((f"{trip.code.value}: {trip.reason}" for trip in trips), None)
 
 
 def latch_kill(state: Breakers, reason: str, now_ms: int) -> Judged:
@@ -206,12 +230,13 @@ def verdict(state: Breakers, settings: BreakerSettings, *, account_known: bool) 
 
 
 def _roll(state: Breakers, now_ms: int) -> Breakers:
-    """Start new days and hours; time never runs backwards here."""
+    """Start new days and hours; time never runs backwards here. A day opens with the equity last seen."""
     day, hour = now_ms // DAY_MS, now_ms // HOUR_MS
     if day > state.day:
         state = msgspec.structs.replace(
             state,
             day=day,
+            day_open_equity=state.equity,
             day_trades=0,
             day_pnl=Decimal(0),
             day_fees=Decimal(0),
@@ -330,7 +355,7 @@ def _fee_alert(state: Breakers, settings: BreakerSettings) -> Judged:
     if state.fee_alerted or not over or state.day_gross_profit <= 0:
         return state, ()
     reason = f"fees today {state.day_fees} of {state.day_gross_profit} gross profit"
-    return msgspec.structs.replace(state, fee_alerted=True), (Happening(code="FEE_ALERT", reason=reason),)
+    return msgspec.structs.replace(state, fee_alerted=True), (Happening(code=FEE_ALERT, reason=reason),)
 
 
 def _api_bad(state: Breakers, sample: ApiSampled, settings: BreakerSettings) -> Judged:

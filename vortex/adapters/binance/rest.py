@@ -136,10 +136,11 @@ class RestClient:
         return self._offset.error_ns if self._offset else None
 
     async def start(self) -> None:
-        """Open the session, measure the clock, keep measuring it."""
+        """Open the session, measure the clock, keep measuring it. May be repeated when it failed."""
         self._open()
         await self.sync_clock()
-        self._refresher = asyncio.create_task(self._keep_clock(), name="binance-clock")
+        if self._refresher is None:
+            self._refresher = asyncio.create_task(self._keep_clock(), name="binance-clock")
 
     async def close(self) -> None:
         """Stop measuring, close the connections."""
@@ -226,8 +227,9 @@ class RestClient:
             if failure.code in ORDER_LIMIT_CODES:
                 self._orders_closed_until_ns = max(self._orders_closed_until_ns, until_ns)
             else:
+                still = self._banned and self._clock.mono() < self._closed_until_ns
                 self._closed_until_ns = max(self._closed_until_ns, until_ns)
-                self._banned = failure.status == 418
+                self._banned = failure.status == 418 or still
         if failure.code in CLOCK_CODES:
             self._resync.set()
         return error
