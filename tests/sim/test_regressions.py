@@ -114,6 +114,33 @@ def test_an_order_that_left_without_its_intent_is_taken_back() -> None:
     assert total(outcomes, "order.taken_back") > 0
 
 
+def test_a_kill_outlives_every_breaker() -> None:
+    """A kill switch that a breaker has heard stays latched in its successors until a person resumes."""
+    outcomes = play(Swarm(operator_every_ms=1_000, crash_per_10k=200))
+    assert total(outcomes, "operator.acted") > 50
+    assert total(outcomes, "process.crashed") > 50
+
+
+def test_an_order_that_a_lagging_read_does_not_show_is_not_given_up() -> None:
+    """5xx, and a question before the exchange's reads show what it did: taken for absent, its slot was given away."""
+    swarm = Swarm(answer_loss_per_mille=60, server_error_per_mille=60, read_lag_ms=480, crash_per_10k=40)
+    assert total(play(swarm), "fault.server_error") > 20
+
+
+def test_a_stop_that_dies_while_the_stream_is_away_is_replaced_soon_after() -> None:
+    """It triggered in a gap and its market order expired, unheard. The comparison after the stream left it out for
+    being too recent, and the next one was a minute away."""
+    swarm = Swarm(
+        price_gap_every_ms=1_500,
+        stream_drop_every_ms=3_000,
+        feed_loss_every_ms=5_000,
+        crash_per_10k=20,
+        operator_every_ms=2_000,
+    )
+    outcome = Run(75_056, swarm=swarm, faults_ms=30_000).judge()
+    assert outcome.ok, explain(outcome)
+
+
 def test_calm_weather_needs_no_help() -> None:
     """Without faults nothing restarts, nothing is unprotected, and everything settles at once."""
     outcomes = play(CALM)

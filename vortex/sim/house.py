@@ -45,6 +45,7 @@ class Mutant:
     no_fence: bool = False
     no_announcement: bool = False
     blind_sender: bool = False
+    forgetful_breaker: bool = False
 
 
 HEALTHY = Mutant()
@@ -193,7 +194,8 @@ class House:
             snapshot = self.journal.snapshot(SYMBOLS, self.world.now_ms)
             self.page.raise_fence(epoch)
             self.overseer.enroll(process)
-            brain = self.cast.breaker(process, snapshot, self.journal.breaker_state)
+            saved = None if self.mutant.forgetful_breaker else self.journal.breaker_state
+            brain = self.cast.breaker(process, snapshot, saved)
             self.breaker = BreakerHost(process, brain, self.story, self.journal, self.page, self.lines, serving)
             self.breaker.begin()
             self._peer_came(role)
@@ -250,6 +252,7 @@ class House:
                 executor.operator(Reconcile(request_id=request))
             case "kill":
                 breaker.command(LatchKill(reason="drill"))
+                self.oracle.killed = self.oracle.killed or breaker.process.life is Life.RUNNING
                 self.world.after(rng.randint(500, 3_000) * MS, self.people_resume)
             case "halt":
                 executor.operator(Halt(why="drill"))
@@ -276,6 +279,7 @@ class House:
 
     def people_resume(self) -> None:
         """Whatever a person had stopped goes on."""
+        self.oracle.killed = False
         if self.breaker is not None:
             self.breaker.command(ResumeTrading(reason="drill over"))
         if self.executor is not None:

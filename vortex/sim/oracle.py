@@ -80,6 +80,8 @@ class Oracle:
     lease: Lease | None = None
     vetoed_ns: int | None = None
     """Since when the published lease forbids entries; None while it allows them."""
+    killed: bool = False
+    """A person has latched the kill switch, a breaker has heard it to the end, and nobody has resumed."""
     checks: int = 0
     unprotected_longest_ms: int = 0
     unjournaled: int = 0
@@ -98,6 +100,7 @@ class Oracle:
     """Requests on their way, by id and by the epoch that sent them."""
     _fills_seen: int = 0
     _journal_seen: int = 0
+    _closed_seen: int = 0
     _lots: dict[str, int] = field(default_factory=dict)
     _fills: dict[tuple[str, int], Fill] = field(default_factory=dict)
     _bare_ns: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -117,6 +120,11 @@ class Oracle:
 
     def lease_published(self, lease: Lease) -> None:
         """The breaker's lease as of now, as the executor's gate can read it."""
+        recorded = max((trade.close_seq for trade in self.journal.closed), default=0)
+        if lease.judged_through > recorded:
+            raise PromiseBroken(6, f"a lease has judged trade {lease.judged_through}, the last recorded is {recorded}")
+        if lease.allows and self.killed:
+            raise PromiseBroken(6, f"a lease of epoch {lease.epoch} allows entries under a latched kill switch")
         self.lease = lease
         if lease.allows:
             self.vetoed_ns = None
@@ -166,6 +174,11 @@ class Oracle:
         if spec.opens:
             self._check_late_veto(spec)
 
+    def stop_canceled(self, client_order_id: str, symbol: str) -> None:
+        """A cancel of ours was carried out on a symbol that was protected: it must be so still."""
+        if self.is_bare(symbol):
+            raise PromiseBroken(9, f"{symbol} holds a position, and we canceled its last stop {client_order_id}")
+
     def after_event(self) -> None:
         """Look at everything that may have changed."""
         self.checks += 1
@@ -176,6 +189,7 @@ class Oracle:
             self._check_fills()
             self._check_exposure()
         self._check_journal_fills()
+        self._check_leftovers()
         self._check_stops()
 
     # The promises, in their order.
@@ -254,6 +268,21 @@ class Oracle:
                 raise PromiseBroken(7, f"we recorded fill {key} otherwise than it was: {ours}")
         self._journal_seen = len(kept)
 
+    def _check_leftovers(self) -> None:
+        """As a trade's end becomes durable, no journaled order of it stands at the exchange: nobody looks after it,
+        and it would act on what comes next. One that left without the journal is taken back when it is seen."""
+        closed = self.journal.closed
+        if len(closed) == self._closed_seen:
+            return
+        ended = {(trade.symbol, trade.trade_no) for trade in closed[self._closed_seen :]}
+        self._closed_seen = len(closed)
+        standing = [order.client_id for order in self.account.open_orders.values()]
+        standing += [algo.client_id for algo in self.account.open_algos.values()]
+        for name in standing:
+            kept = self.journal.orders.get(name)
+            if kept is not None and (kept.spec.symbol, kept.spec.trade_no) in ended:
+                raise PromiseBroken(10, f"{name} stands although its trade is recorded as over")
+
     def _check_exposure(self) -> None:
         """At the exchange: how many symbols carry or invite risk, and how much each could come to hold."""
         busy = self._busy_symbols() - self.strangers
@@ -317,6 +346,11 @@ class Oracle:
                 raise PromiseBroken(9, f"{symbol} holds {lots} lots without a working stop for {total // MS} ms")
 
     # Readings of the exchange's own books.
+
+    def is_bare(self, symbol: str) -> bool:
+        """Is something held without a working stop?"""
+        lots = self.account.held_lots(symbol, "BOTH")
+        return lots != 0 and not self.is_protected(symbol, lots)
 
     def is_protected(self, symbol: str, lots: int) -> bool:
         """Does a working stop close this position? A triggered one still works until its child has ended."""

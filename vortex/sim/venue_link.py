@@ -172,6 +172,7 @@ class VenueLink:
         name = effect.client_order_id
 
         def arrives() -> None:
+            bare = self.oracle.is_bare(effect.symbol)
             try:
                 self.exchange.cancel(name, effect.symbol, self.world.now_ms, is_algo=effect.is_algo)
             except Refusal as refusal:
@@ -180,6 +181,8 @@ class VenueLink:
                 self._answer(waiting, refused)
                 return
             self.story.tell("exchange", "order.canceled", name)
+            if not bare:
+                self.oracle.stop_canceled(name, effect.symbol)
             self.flush()
             self._answer(waiting, CancelDone(client_order_id=name))
 
