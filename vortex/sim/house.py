@@ -34,6 +34,9 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 BARE_MS, BARE_MS_UNRELIABLE = 2_000, 12_000
 """Bounds on time without a stop while nothing hinders the executor: the guard's 1 s and a close; and the same when
 requests vanish, with timeouts of 1.5 s, snapshots of 3 s and several tries."""
+DOUBT_MS = 3_000
+"""Where requests vanish, an executor that lives for less cannot settle a doubt: three not-founds over two seconds, a
+question a second. Who dies sooner takes the evidence along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class House:
         self.dice = Dice(world.rng.fork("dice"), swarm)
         self.instruments = {symbol: instrument_of(contract) for symbol, contract in self.exchange.contracts.items()}
         self.executor: ExecutorHost | None = None
+        self._served: tuple[ExecutorHost | None, int] = (None, 0)
+        """The executor that was last seen serving, and since when, in ns."""
         self.breaker: BreakerHost | None = None
         self.symbols: dict[str, SymbolHost] = {}
         self.overseer = Overseer(
@@ -290,13 +295,18 @@ class House:
     def hindered(self) -> bool:
         """Is something between the executor and the exchange, so that it cannot protect a position in time?"""
         executor = self.executor
-        return (
+        if (
             executor is None
             or executor.process.life is not Life.RUNNING
             or executor.engine.state not in ("SERVING", "HALTED")
             or not self.link.clear
             or not self.journal.available
-        )
+        ):
+            return True
+        if self._served[0] is not executor:
+            self._served = (executor, self.world.now_ns)
+        settling = self.world.now_ns - self._served[1] < DOUBT_MS * MS
+        return settling and self.oracle.limits.unprotected_ms == BARE_MS_UNRELIABLE
 
 
 def _no_effects(_effect: Effect, _late: bool) -> None:
