@@ -203,51 +203,6 @@ def test_a_position_whose_stop_cannot_be_replaced_is_closed() -> None:
     assert is_clean(world)
 
 
-class RefusedForLong(dict[str, int]):
-    """The exchange takes neither stops nor closes, however often."""
-
-    def __contains__(self, leg: object) -> bool:
-        return leg in ("S", "C")
-
-    def pop(self, *_: object) -> int:
-        return -4140
-
-
-def test_closes_that_are_refused_for_long_leave_ever_more_slowly_and_never_end_the_executor() -> None:
-    """S3-2: a trade has ids for 256 closes; a quarter of an hour of refusals is outlived, then people are told."""
-    world = a_world()
-    world.price(50_000.0)
-    world.want()
-    world.feed(*world.venue.fill(E0))
-    world.venue.refuse = RefusedForLong()
-    world.feed(*world.venue.end(S0, OrderState.CANCELED))
-    closes = lambda: sum("-C" in spec.client_order_id for spec in world.venue.requests)  # noqa: E731
-    world.live(600_000)
-    assert 100 < closes() < 256
-    world.live(900_000)
-    assert closes() == 256
-    by_hand = [alert for alert in world.alerts if "by hand" in alert.text]
-    assert len(by_hand) == 1
-    world.boot()
-    world.ready()
-    world.live(10_000)
-    assert closes() == 256
-
-
-def test_a_close_that_is_taken_after_minutes_of_refusals_ends_the_trade() -> None:
-    """S3-2."""
-    world = a_world()
-    world.price(50_000.0)
-    world.want()
-    world.feed(*world.venue.fill(E0))
-    world.venue.refuse = RefusedForLong()
-    world.feed(*world.venue.end(S0, OrderState.CANCELED))
-    world.live(180_000)
-    world.venue.refuse = {}
-    world.live(10_000)
-    assert is_clean(world)
-
-
 def test_a_wall_clock_that_jumps_back_fills_no_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """S3-7: what was spent a minute ago is over, whatever the time of day is said to be."""
     world = a_world()
